@@ -1,0 +1,30 @@
+import { type Static, Type } from 'typebox'
+import { Timestamp } from './ids.js'
+
+export const EVENT_TYPES = [
+  'job.created', // accepted and queued
+  'attempt.started', // a worker claimed it; data: {worker, resumedFromStep}
+  'attempt.interrupted', // trainer or worker died or shut down; queued again; data: {reason, code}
+  'training.started', // compiled; data: {pins, steps, parameters}
+  'pruning.updated', // data: {step, sparsity, removed, total}
+  'checkpoint.saved', // data: {step, bytes}
+  'job.cancel-requested',
+  'job.succeeded', // terminal
+  'job.failed', // terminal; data: JobFailure
+  'job.cancelled', // terminal
+] as const
+export type EventType = (typeof EVENT_TYPES)[number]
+export const TERMINAL_EVENTS: readonly EventType[] = ['job.succeeded', 'job.failed', 'job.cancelled']
+
+/** Durable; `sequence` counts from 1 within a job and is the SSE event id. */
+export const JobEvent = Type.Object(
+  {
+    sequence: Type.Integer({ minimum: 1 }),
+    type: Type.Enum([...EVENT_TYPES]),
+    attempt: Type.Integer({ minimum: 0 }),
+    data: Type.Record(Type.String(), Type.Unknown()),
+    at: Timestamp,
+  },
+  { additionalProperties: false, $id: 'JobEvent' },
+)
+export type JobEvent = Static<typeof JobEvent>

@@ -1,0 +1,108 @@
+import type { Static, TSchema } from 'typebox'
+import Value from 'typebox/value'
+
+/** One thing wrong with a value: where (JSON Pointer, RFC 6901) and what. */
+export interface FieldError {
+  readonly pointer: string
+  readonly detail: string
+}
+
+export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly errors: FieldError[] }
+
+const DISCRIMINATORS = ['kind', 'mode', 'type'] as const
+const MAX_ERRORS = 20
+
+/**
+ * Checks `input` against `schema`, with every default filled in; the input is not changed. A failed union whose variants
+ * carry a literal `kind`, `mode` or `type` is reported for the variant that the input names, not for all of them.
+ */
+export function parse<S extends TSchema>(schema: S, input: unknown): Parsed<Static<S>> {
+  const value = Value.Default(schema, Value.Clone(input))
+  // Value.Check is a type guard on `unknown`, which narrows to Static<S> only through this cast.
+  if (Value.Check(schema, value)) return { ok: true, value: value as Static<S> }
+  const errors = errorsOf(schema, value, '')
+  return {
+    ok: false,
+    errors: errors.length > 0 ? errors.slice(0, MAX_ERRORS) : [{ pointer: '', detail: 'does not match the schema' }],
+  }
+}
+
+interface Node {
+  readonly anyOf?: Node[]
+  readonly type?: string
+  readonly properties?: Record<string, Node>
+  readonly items?: Node
+  readonly const?: unknown
+  readonly enum?: unknown[]
+}
+
+/** Walks objects, arrays and unions itself, so that a union can be narrowed; leaves the rest to TypeBox. */
+function errorsOf(schema: TSchema, value: unknown, pointer: string): FieldError[] {
+  const node = schema as Node
+  if (node.enum)
+    return [{ pointer, detail: `must be one of: ${node.enum.map((name) => JSON.stringify(name)).join(', ')}` }]
+  if (node.anyOf) return unionErrors(node.anyOf, value, pointer)
+  if (node.type === 'object' && isObject(value)) return objectErrors(schema, node, value, pointer)
+  if (node.type === 'array' && node.items && Array.isArray(value)) {
+    const items = node.items as TSchema
+    const nested = value.flatMap((item, index) =>
+      Value.Check(items, item) ? [] : errorsOf(items, item, `${pointer}/${index}`),
+    )
+    return nested.length > 0 ? nested : leafErrors(schema, value, pointer)
+  }
+  return leafErrors(schema, value, pointer)
+}
+
+function objectErrors(schema: TSchema, node: Node, value: Record<string, unknown>, pointer: string): FieldError[] {
+  const properties = node.properties ?? {}
+  const errors: FieldError[] = []
+  for (const [name, property] of Object.entries(properties)) {
+    const at = `${pointer}/${escapePointer(name)}`
+    if (value[name] !== undefined && !Value.Check(property as TSchema, value[name]))
+      errors.push(...errorsOf(property as TSchema, value[name], at))
+  }
+  for (const error of Value.Errors(schema, value)) {
+    if (error.instancePath !== '') continue
+    if (error.keyword === 'required') {
+      for (const name of error.params.requiredProperties)
+        errors.push({ pointer: `${pointer}/${escapePointer(name)}`, detail: 'is required' })
+    } else if (error.keyword === 'additionalProperties') {
+      const allowed = Object.keys(properties).join(', ')
+      for (const name of error.params.additionalProperties)
+        errors.push({
+          pointer: `${pointer}/${escapePointer(String(name))}`,
+          detail: `unknown field; expected one of: ${allowed}`,
+        })
+    } else errors.push({ pointer, detail: error.message })
+  }
+  return errors
+}
+
+function unionErrors(variants: Node[], value: unknown, pointer: string): FieldError[] {
+  const key = DISCRIMINATORS.find((name) =>
+    variants.every((variant) => variant.properties?.[name]?.const !== undefined),
+  )
+  if (key === undefined) return [{ pointer, detail: 'matches none of the allowed forms' }]
+  if (!isObject(value)) return [{ pointer, detail: 'must be an object' }]
+  const named = variants.find((variant) => variant.properties?.[key]?.const === value[key])
+  if (named) return errorsOf(named as TSchema, Value.Default(named as TSchema, value), pointer)
+  const allowed = variants.map((variant) => JSON.stringify(variant.properties?.[key]?.const)).join(', ')
+  return [
+    {
+      pointer: `${pointer}/${key}`,
+      detail: value[key] === undefined ? `is required; one of: ${allowed}` : `must be one of: ${allowed}`,
+    },
+  ]
+}
+
+function leafErrors(schema: TSchema, value: unknown, pointer: string): FieldError[] {
+  return Value.Errors(schema, value).map((error) => ({ pointer: pointer + error.instancePath, detail: error.message }))
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function escapePointer(name: string): string {
+  return name.replaceAll('~', '~0').replaceAll('/', '~1')
+}

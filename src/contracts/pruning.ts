@@ -1,0 +1,57 @@
+import { type Static, Type } from 'typebox'
+
+const strict = { additionalProperties: false }
+const sparsity = (description: string) => Type.Number({ minimum: 0, exclusiveMaximum: 1, description })
+const step = (description: string) => Type.Integer({ minimum: 0, description })
+
+export const SparsitySchedule = Type.Union([
+  Type.Object(
+    {
+      kind: Type.Literal('one-shot'),
+      finalSparsity: sparsity('Fraction removed'),
+      beginStep: step('The mask is set before this step'),
+    },
+    strict,
+  ),
+  Type.Object(
+    {
+      kind: Type.Literal('polynomial'),
+      initialSparsity: Type.Number({ minimum: 0, exclusiveMaximum: 1, default: 0 }),
+      finalSparsity: sparsity('Fraction removed at endStep'),
+      beginStep: step('First mask update'),
+      endStep: Type.Integer({ minimum: 1, description: 'Last mask update' }),
+      frequency: Type.Integer({ minimum: 1, default: 100, description: 'Steps between mask updates' }),
+      power: Type.Number({ exclusiveMinimum: 0, maximum: 16, default: 3 }),
+    },
+    {
+      ...strict,
+      description:
+        's = final + (initial − final) · (1 − (step − beginStep) / (endStep − beginStep))^power (Zhu & Gupta, 2017)',
+    },
+  ),
+])
+export type SparsitySchedule = Static<typeof SparsitySchedule>
+
+const Patterns = (byDefault: string[], description: string) =>
+  Type.Array(Type.String({ minLength: 1, maxLength: 128 }), { default: byDefault, maxItems: 100, description })
+
+export const PruningSpec = Type.Object(
+  {
+    criterion: Type.Enum(['magnitude'], {
+      default: 'magnitude',
+      description: 'Score of a weight; the lowest are removed. `magnitude`: |w|',
+    }),
+    granularity: Type.Object({ kind: Type.Literal('element') }, { ...strict, default: { kind: 'element' } }),
+    scope: Type.Enum(['layer', 'global'], {
+      default: 'layer',
+      description: '`layer`: every layer reaches the sparsity by itself; `global`: all layers are ranked together',
+    }),
+    schedule: SparsitySchedule,
+    include: Patterns(['*'], 'Names of layers whose kernels are pruned; `*` stands for any characters'),
+    exclude: Patterns([], 'Names of layers that are left alone'),
+  },
+  strict,
+)
+export type PruningSpec = Static<typeof PruningSpec>
+export type CriterionName = PruningSpec['criterion']
+export type PruningScope = PruningSpec['scope']

@@ -1,0 +1,40 @@
+import type { Tensor } from '@tensorflow/tfjs-core'
+import type { StoredTensor } from '../../formats/safetensors.js'
+
+export type Tensors = Readonly<Record<string, Tensor>>
+
+/**
+ * One training step (or evaluation) as a pure function over named tensors, in ordinary tfjs: no host reads, no `Math.random`, no variables.
+ * `state` in the result holds the entries that change; shapes and dtypes stay.
+ */
+export type StepFunction = (input: { readonly state: Tensors; readonly inputs: Tensors }) => {
+  readonly state?: Tensors
+  readonly outputs: Tensors
+}
+
+export interface InputSpec {
+  readonly shape: readonly number[]
+  readonly dtype: 'float32' | 'int32'
+}
+
+export interface SignatureSpec {
+  readonly inputs: Readonly<Record<string, InputSpec>>
+  readonly step: StepFunction
+  /** Compile with XLA; random operations stay outside of its clusters. Default false. */
+  readonly xla?: boolean
+}
+
+/** Values that a caller feeds: typed arrays, checked against the signature. */
+export type Feeds = Readonly<Record<string, Float32Array | Int32Array>>
+export type Outputs = Readonly<Record<string, Float32Array | Int32Array>>
+
+/** State lives in the session; several signatures share it. */
+export interface Session {
+  /** One native call. @throws ENGINE_FAILED with the text of TensorFlow; the state is then as it was before the call. */
+  run(signature: string, feeds: Feeds): Outputs
+  /** Copies values in. Shapes and types must be those of the declared state. */
+  set(values: Readonly<Record<string, StoredTensor>>): void
+  /** Copies values out (not uint8 state, which is constant data). */
+  get(names?: readonly string[]): Record<string, StoredTensor>
+  close(): void
+}
