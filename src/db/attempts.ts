@@ -1,0 +1,95 @@
+import type { EventType } from '../contracts/event.js'
+import type { MetricSeries } from '../contracts/metric.js'
+import type { JobFailure, JobProgress, JobResult } from '../contracts/training-job.js'
+import { type Claim, claim } from './claim.js'
+import type { Database } from './database.js'
+import { type AttemptRef, appendEvent, fenced, NEXT_EVENT } from './fence.js'
+import { toJson } from './json.js'
+import { addCheckpoint, type StoredCheckpoint, toChunks } from './records.js'
+import { end, type Interruption, requeue } from './transitions.js'
+
+export type { Claim } from './claim.js'
+export { type AttemptRef, StaleAttemptError } from './fence.js'
+export type { StoredCheckpoint } from './records.js'
+export type { Interruption } from './transitions.js'
+
+export interface StoredArtifact {
+  readonly name: string
+  readonly mediaType: string
+  readonly key: string
+  readonly bytes: number
+  readonly sha256: string
+}
+
+/**
+ * The worker's side of a job. Every write names its attempt and is refused with StaleAttemptError once that is not the running
+ * one; a late worker can therefore do no harm.
+ */
+export interface Attempts {
+  /** queued → running; null when another worker won or the job was cancelled meanwhile. Writes event attempt.started. */
+  claim(jobId: string, workerId: string, leaseMs: number): Promise<Claim | null>
+  /** Extends the lease; null when stale. */
+  heartbeat(ref: AttemptRef, leaseMs: number): Promise<{ cancelRequested: boolean } | null>
+  saveProgress(ref: AttemptRef, progress: JobProgress): Promise<void>
+  /** Values that are not finite are left out. A chunk that is sent twice is stored once. */
+  addMetrics(ref: AttemptRef, series: readonly MetricSeries[]): Promise<void>
+  addEvent(ref: AttemptRef, type: EventType, data: Record<string, unknown>): Promise<void>
+  /** Writes event checkpoint.saved too. Returns the keys of objects that no row names any more: delete them. */
+  addCheckpoint(ref: AttemptRef, checkpoint: StoredCheckpoint, keep: number): Promise<string[]>
+  /** An artifact of the same name from an attempt before is replaced. */
+  addArtifact(ref: AttemptRef, artifact: StoredArtifact): Promise<void>
+  /** running → succeeded, with event job.succeeded. */
+  succeed(ref: AttemptRef, result: JobResult): Promise<void>
+  /** running → failed, with event job.failed. */
+  fail(ref: AttemptRef, failure: JobFailure): Promise<void>
+  /** running → cancelled, with event job.cancelled. */
+  cancel(ref: AttemptRef): Promise<void>
+  /**
+   * running → queued, with event attempt.interrupted; → cancelled when a client asked for that meanwhile; → failed when the
+   * interruption counts and `limits.maxAttempts` are spent.
+   */
+  requeue(ref: AttemptRef, interruption: Interruption): Promise<'queued' | 'failed' | 'cancelled'>
+}
+
+export function makeAttempts(db: Database): Attempts {
+  const { prisma } = db
+  return {
+    claim: (jobId, workerId, leaseMs) => prisma.$transaction((tx) => claim(tx, jobId, workerId, leaseMs)),
+    heartbeat: async ({ jobId, attempt }, leaseMs) => {
+      const [job] = await prisma.$queryRaw<{ cancelRequested: boolean }[]>`
+        update training_jobs set lease_until = now() + ${leaseMs}::float8 * interval '1 millisecond', updated_at = now()
+        where id = ${jobId} and attempt = ${attempt} and status = 'running'
+        returning cancel_requested as "cancelRequested"`
+      return job ?? null
+    },
+    saveProgress: async (ref, progress) => {
+      await fenced(prisma, ref, { progress: toJson(progress) })
+    },
+    addMetrics: (ref, series) =>
+      prisma.$transaction(async (tx) => {
+        await fenced(tx, ref, {})
+        await tx.metricChunk.createMany({ data: toChunks(ref, series), skipDuplicates: true })
+      }),
+    addEvent: (ref, type, data) =>
+      prisma.$transaction(async (tx) => appendEvent(tx, await fenced(tx, ref, NEXT_EVENT), type, data)),
+    addCheckpoint: (ref, checkpoint, keep) => prisma.$transaction((tx) => addCheckpoint(tx, ref, checkpoint, keep)),
+    addArtifact: ({ jobId, attempt }, { name, key, ...columns }) =>
+      prisma.$transaction(async (tx) => {
+        await fenced(tx, { jobId, attempt }, {})
+        const row = { ...columns, objectKey: key, attempt, createdAt: new Date() }
+        await tx.artifact.upsert({
+          where: { jobId_name: { jobId, name } },
+          create: { jobId, name, ...row },
+          update: row,
+        })
+      }),
+    succeed: (ref, result) =>
+      prisma.$transaction((tx) => end(tx, ref, { status: 'succeeded', result: toJson(result) }, ['job.succeeded', {}])),
+    fail: (ref, failure) =>
+      prisma.$transaction((tx) =>
+        end(tx, ref, { status: 'failed', failure: toJson(failure) }, ['job.failed', { ...failure }]),
+      ),
+    cancel: (ref) => prisma.$transaction((tx) => end(tx, ref, { status: 'cancelled' }, ['job.cancelled', {}])),
+    requeue: (ref, interruption) => prisma.$transaction((tx) => requeue(tx, ref, interruption)),
+  }
+}
