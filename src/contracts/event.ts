@@ -7,6 +7,7 @@ export const EVENT_TYPES = [
   'attempt.interrupted', // trainer or worker died or shut down; queued again; data: {reason, code}
   'training.started', // compiled; data: {pins, steps, parameters}
   'pruning.updated', // data: {step, sparsity, removed, total}
+  'training.pins-changed', // resumed under other pins, so the bits may differ; data: {before, now}
   'checkpoint.saved', // data: {step, bytes}
   'job.cancel-requested',
   'job.succeeded', // terminal

@@ -12,8 +12,8 @@ export type MetricSeries = Static<typeof MetricSeries>
 
 export const MetricsQuery = Type.Object({
   names: Type.Optional(Type.String({ maxLength: 1000, description: 'Comma-separated; default all' })),
-  fromStep: Type.Optional(Type.Integer({ minimum: 0 })),
-  toStep: Type.Optional(Type.Integer({ minimum: 0, description: 'Exclusive' })),
+  fromStep: Type.Optional(Type.Integer({ minimum: 0, maximum: 2_147_483_647 })),
+  toStep: Type.Optional(Type.Integer({ minimum: 0, maximum: 2_147_483_647, description: 'Exclusive' })),
   points: Type.Optional(
     Type.Integer({
       minimum: 4,

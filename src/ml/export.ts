@@ -1,0 +1,94 @@
+import { createHash } from 'node:crypto'
+import { gzipSync } from 'node:zlib'
+import type { DatasetSchema } from '../contracts/dataset.js'
+import type { JobResult, TrainingJobSpec } from '../contracts/training-job.js'
+import { encodeSafetensors, type StoredTensor, type StoredTensors } from '../formats/safetensors.js'
+import { encodeSparse } from '../formats/sparse.js'
+import { expandModel } from '../planning/presets.js'
+import type { Normalization } from './data.js'
+import type { Model } from './models/model.js'
+
+export interface Artifact {
+  readonly name: string
+  readonly mediaType: string
+  readonly bytes: Uint8Array
+}
+
+export interface ExportedWeights {
+  readonly dense: Uint8Array
+  readonly sparse: Uint8Array
+  /** Measured; gzip at its default level over the dense file. */
+  readonly bytes: JobResult['bytes']
+  /** Hex, of the dense file. */
+  readonly sha256: string
+}
+
+/** The weights as files. The same weights give the same bytes: nothing in them depends on the time or the machine. */
+export function exportWeights(weights: StoredTensors): ExportedWeights {
+  const clean = Object.fromEntries(Object.entries(weights).map(([name, tensor]) => [name, withoutNegativeZero(tensor)]))
+  const dense = encodeSafetensors(clean, { format: 'espalier-weights', version: '1' })
+  const sparse = encodeSparse(clean)
+  return {
+    dense,
+    sparse,
+    bytes: { dense: dense.byteLength, gzip: gzipSync(dense).byteLength, sparse: sparse.byteLength },
+    sha256: sha256(dense),
+  }
+}
+
+/** A weight removed while negative is −0; as +0 it compresses better, and nothing that is computed from it changes. */
+function withoutNegativeZero(tensor: StoredTensor): StoredTensor {
+  return {
+    ...tensor,
+    values: tensor.values instanceof Float32Array ? tensor.values.map((value) => value + 0) : tensor.values,
+  }
+}
+
+/** What somebody needs to use the weights, and to know how they came to be. */
+export function makeReport(input: {
+  spec: TrainingJobSpec
+  schema: DatasetSchema
+  model: Model
+  normalization: Normalization | null
+  result: JobResult
+  artifacts: readonly Artifact[]
+}): Artifact {
+  const { spec, schema, model, normalization, result, artifacts } = input
+  const report = {
+    format: 'espalier-report',
+    version: 1,
+    spec,
+    dataset: schema,
+    preprocessing: {
+      description: normalization
+        ? 'x = (raw − mean) / deviation, by the last axis of an example; then reshaped to inputShape, row-major'
+        : 'x = raw, reshaped to inputShape, row-major',
+      normalization,
+      inputShape: model.layers[0]?.inputShape ?? [],
+    },
+    output:
+      spec.loss === 'sparse-categorical-crossentropy'
+        ? 'logits: softmax gives the probabilities of the classes, in the order of dataset.target.names'
+        : 'the predicted numbers',
+    model: expandModel(spec.model),
+    layers: model.layers,
+    result,
+    files: artifacts.map(({ name, bytes }) => ({ name, bytes: bytes.byteLength, sha256: sha256(bytes) })),
+  }
+  const text = `${JSON.stringify(report, null, 2)}\n`
+  return { name: 'report.json', mediaType: 'application/json', bytes: new TextEncoder().encode(text) }
+}
+
+/** The files that `spec.exports` asks for. */
+export function weightArtifacts(spec: TrainingJobSpec, exported: ExportedWeights): Artifact[] {
+  const mediaType = 'application/octet-stream'
+  return spec.exports.map((kind) =>
+    kind === 'safetensors'
+      ? { name: 'weights.safetensors', mediaType, bytes: exported.dense }
+      : { name: 'weights.sparse', mediaType, bytes: exported.sparse },
+  )
+}
+
+export function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}

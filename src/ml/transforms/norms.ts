@@ -1,0 +1,89 @@
+import type { Scalar, Tensor, Tensor1D } from '@tensorflow/tfjs-core'
+import { tf } from '../engine/tensorflow.js'
+import type { Tensors } from '../engine/types.js'
+
+export type NormOrder = 1 | 2 | 3 | 'infinity'
+
+const LARGE = 2 ** 40
+const SHIFT = 2 ** 80
+const LARGEST_FLOAT = 3.4028234663852886e38
+
+/**
+ * A norm in a form that neither overflows nor underflows: ‖g‖ₚ = `scaled` / `unit`, where `unit` is 2⁻⁸⁰, 1 or 2⁸⁰, chosen so that
+ * max |g · unit| lies in [2⁻⁴⁶, 2⁴⁸]. Multiplying by a power of two rounds nothing, and in the usual range `unit` is 1.
+ */
+export interface ScaledNorm {
+  readonly unit: Scalar
+  readonly scaled: Scalar
+  /** The same for every tensor by itself, in the order given. [tensors] */
+  readonly scaledEach: Tensor1D
+  /** max |g| over all tensors, not scaled. */
+  readonly largest: Scalar
+}
+
+/**
+ * The p-norm of all tensors together: (Σ |g|ᵖ)^(1/p), or max |g|. Exact to float rounding for elements from 1e-38 to 3e38, where
+ * squaring them would give 0 or infinity. NaN if an element is NaN or infinite (order `infinity` may miss a
+ * NaN when compiled: maxima of TensorFlow are not consistent in that); a norm above the largest float32 is given as that.
+ */
+export function globalNorm(grads: Tensors, p: NormOrder): Scalar {
+  const norm = scaledNorm(Object.values(grads), p)
+  return unscale(norm, norm.scaled)
+}
+
+export function scaledNorm(tensors: readonly Tensor[], p: NormOrder): ScaledNorm {
+  const largestEach = tf.stack(tensors.map((tensor) => tf.max(tf.abs(tensor)))) as Tensor1D // stacks scalars
+  const largest = tf.max<Scalar>(largestEach)
+  const unit = unitFor(largest)
+  if (p === 'infinity') {
+    return { unit, largest, scaled: tf.mul(largest, unit), scaledEach: tf.mul(largestEach, unit) }
+  }
+  // Cubes leave the range of float32 even between 2⁻⁴⁶ and 2⁴⁸, so for them the elements are divided by the largest.
+  const divisor = p === 3 ? positive(tf.mul<Scalar>(largest, unit)) : null
+  const powers = tensors.map((tensor) => {
+    const element = tf.mul(tensor, unit)
+    return sumOfPowers(divisor === null ? element : tf.div(element, divisor), p)
+  })
+  const each = tf.stack(powers) as Tensor1D // stacks scalars
+  const root = (sum: Tensor) => (divisor === null ? rootOf(sum, p) : tf.mul(rootOf(sum, p), divisor))
+  // Roots of a scalar and of a vector have the shapes of their arguments.
+  return { unit, largest, scaled: root(tf.sum(each)) as Scalar, scaledEach: root(each) as Tensor1D }
+}
+
+/** Undoes the scaling of `value`, a norm of `norm`'s scale; NaN where it is not finite, at most the largest float32. */
+export function unscale<T extends Tensor>(norm: ScaledNorm, value: T): T {
+  const inverse = tf.div(1, norm.unit)
+  const inRange = tf.lessEqual(value, LARGEST_FLOAT)
+  return tf.where(inRange, tf.minimum(tf.mul(value, inverse), LARGEST_FLOAT), NaN) as T // shape of `value`
+}
+
+function unitFor(largest: Scalar): Scalar {
+  // Zero takes the unit for small numbers, which is as good as any.
+  const small = tf.where(tf.less(largest, 1 / LARGE), tf.scalar(SHIFT), tf.scalar(1))
+  return tf.where(tf.greater(largest, LARGE), tf.scalar(1 / SHIFT), small)
+}
+
+function sumOfPowers(tensor: Tensor, p: 1 | 2 | 3): Tensor {
+  if (p === 2) return total(tf.square(tensor))
+  const absolute = tf.abs(tensor)
+  return total(p === 1 ? absolute : tf.mul(tf.square(tensor), absolute))
+}
+
+/**
+ * Sum of numbers that are not negative. Columns come first: XLA adds them side by side, where the sum of all elements is one long
+ * chain of additions. `abs` changes no number; it keeps XLA from merging the two sums into that chain.
+ */
+function total(tensor: Tensor): Tensor {
+  if (tensor.rank < 2) return tf.sum(tensor)
+  const leading = tensor.shape.slice(0, -1).map((_, axis) => axis)
+  return tf.sum(tf.abs(tf.sum(tensor, leading)))
+}
+
+function rootOf(sum: Tensor, p: 1 | 2 | 3): Tensor {
+  if (p === 1) return sum
+  return p === 2 ? tf.sqrt(sum) : tf.pow(sum, 1 / 3)
+}
+
+function positive(value: Scalar): Scalar {
+  return tf.where(tf.equal(value, 0), tf.scalar(1), value)
+}

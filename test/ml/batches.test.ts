@@ -1,0 +1,33 @@
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { makeBatches } from '../../src/ml/batches.js'
+
+it('gives every row once an epoch, whatever the sizes', () =>
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 60 }),
+      fc.integer({ min: 1, max: 70 }),
+      fc.nat(),
+      (count, batchSize, seed) => {
+        const rows = Int32Array.from({ length: count }, (_, index) => 3 * index)
+        const batches = makeBatches(rows, batchSize, seed)
+        expect(batches.fullBatches * batchSize + batches.restSize).toBe(count)
+        for (const epoch of [0, 1]) {
+          const steps = Array.from({ length: batches.stepsPerEpoch }, (_, i) => epoch * batches.stepsPerEpoch + i)
+          expect(steps.every((step) => batches.epochOf(step) === epoch)).toBe(true)
+          const seen = steps.flatMap((step) => [...batches.rowsAt(step)])
+          expect(seen.sort((a, b) => a - b)).toEqual([...rows])
+        }
+      },
+    ),
+  ))
+
+it('depends on nothing but seed and step', () => {
+  const rows = Int32Array.from({ length: 25 }, (_, index) => index)
+  const forward = makeBatches(rows, 4, 9)
+  const all = Array.from({ length: 21 }, (_, step) => [...forward.rowsAt(step)])
+  const resumed = makeBatches(rows, 4, 9)
+  expect([...resumed.rowsAt(17)]).toEqual(all[17])
+  expect([...resumed.rowsAt(3)]).toEqual(all[3])
+  expect(all[7]).not.toEqual(all[0]) // another order in the second epoch
+})

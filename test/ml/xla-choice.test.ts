@@ -1,0 +1,84 @@
+import type { Tensor2D } from '@tensorflow/tfjs-core'
+import { describe, expect, it } from 'vitest'
+import { decodeSafetensors, type StoredTensors } from '../../src/formats/safetensors.js'
+import { decodeCheckpoint } from '../../src/ml/checkpoint.js'
+import { compile } from '../../src/ml/engine/compile.js'
+import { tf } from '../../src/ml/engine/tensorflow.js'
+import type { SignatureSpec } from '../../src/ml/engine/types.js'
+import { buildModel } from '../../src/ml/models/model.js'
+import { tensorAt } from '../../src/ml/optimizers/optimizer.js'
+import { train } from '../../src/ml/train.js'
+import { cpuClock, planXla, raceXla } from '../../src/ml/xla-choice.js'
+import { expandModel } from '../../src/planning/presets.js'
+import { specOf } from '../planning/fixtures.js'
+import { moonSpec, optionsFor, recorder } from './fixtures.js'
+
+describe('planXla', () => {
+  const plan = (fields: Record<string, unknown>, steps: number, batches = 1) => {
+    const spec = specOf(fields)
+    return planXla(spec, buildModel(expandModel(spec.model), spec.loss), steps, batches)
+  }
+
+  it('races dense networks when the job is long enough', () => {
+    expect(plan({}, 2000)).toBe('race')
+    expect(plan({}, 1999)).toBe('plain')
+    expect(plan({}, 2000, 0)).toBe('plain')
+  })
+
+  it('never compiles a convolution unless told to', () => {
+    expect(plan({ model: { kind: 'preset', name: 'lenet-5' } }, 100_000)).toBe('plain')
+    expect(plan({ model: { kind: 'preset', name: 'lenet-5' }, engine: { xla: 'always' } }, 1)).toBe('xla')
+    expect(plan({ engine: { xla: 'never' } }, 100_000)).toBe('plain')
+  })
+})
+
+describe('raceXla', () => {
+  /** w ← w · w · … / 100, so many times over: work that takes a time in proportion. */
+  const products = (count: number): SignatureSpec => ({
+    inputs: {},
+    step: ({ state }) => {
+      const before = tensorAt(state, 'w')
+      let w = before
+      for (let i = 0; i < count; i++) w = tf.div(tf.matMul(w as Tensor2D, before as Tensor2D), 100)
+      return { state: { w }, outputs: { sum: tf.sum(w) } }
+    },
+  })
+  const initial: StoredTensors = {
+    w: { type: 'float32', shape: [256, 256], values: new Float32Array(65_536).fill(0.5) },
+  }
+
+  it.each([
+    ['light', 'heavy', false],
+    ['heavy', 'light', true],
+  ])(
+    'with %s against %s: takes the second unless it is clearly slower, and restores the state',
+    (plain, xla, expected) => {
+      const session = compile(initial, { light: products(1), heavy: products(8) })
+      try {
+        expect(raceXla(session, { plain, xla }, {}, ['w'], cpuClock)).toBe(expected)
+        expect(session.get(['w'])).toEqual(initial)
+      } finally {
+        session.close()
+      }
+    },
+  )
+})
+
+describe('a job with XLA', () => {
+  it('says so in its pins, keeps to it when resumed, and repeats', async () => {
+    const spec = moonSpec({ engine: { xla: 'always' }, epochs: 4, checkpoints: { everySteps: 8 } })
+    const whole = recorder()
+    const outcome = await train(optionsFor(whole, { spec }))
+    const checkpoint = whole.checkpoints.get(8) ?? new Uint8Array()
+    expect(decodeCheckpoint(checkpoint, decodeSafetensors(checkpoint).tensors).pins.xla).toBe(true)
+    // `auto` would take the plain graph for so short a job.
+    const resumed = recorder()
+    const again = await train(
+      optionsFor(resumed, { spec: { ...spec, engine: { xla: 'auto' } }, resume: { step: 8, checkpoint } }),
+    )
+    if (outcome.kind !== 'succeeded' || again.kind !== 'succeeded') throw new Error('stopped')
+    expect(again.result.weightsSha256).toBe(outcome.result.weightsSha256)
+    expect(resumed.started[0]?.pins).toEqual(whole.started[0]?.pins)
+    expect(resumed.events.map(({ type }) => type)).not.toContain('training.pins-changed')
+  })
+})

@@ -1,0 +1,32 @@
+import type { DatasetSchema } from '../../src/contracts/dataset.js'
+import { parse } from '../../src/contracts/parse.js'
+import { TrainingJobSpec } from '../../src/contracts/training-job.js'
+
+/** A spec as the api would hand it on: parsed, defaults filled in. */
+export function specOf(fields: Record<string, unknown> = {}): TrainingJobSpec {
+  const parsed = parse(TrainingJobSpec, {
+    datasetId: 'ds_01979f4e-8f43-7b1c-a3a0-1f2d3c4b5a69',
+    model: { kind: 'preset', name: 'lenet-300-100' },
+    ...fields,
+  })
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.errors))
+  return parsed.value
+}
+
+export const mnist: DatasetSchema = {
+  exampleShape: [28, 28, 1],
+  featureType: 'uint8',
+  columns: null,
+  target: { kind: 'classes', names: ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'] },
+  trainRows: 60_000,
+  testRows: 10_000,
+}
+
+export const houses: DatasetSchema = {
+  exampleShape: [3],
+  featureType: 'float32',
+  columns: ['rooms', 'area', 'age'],
+  target: { kind: 'number', size: 1 },
+  trainRows: 10,
+  testRows: 0,
+}
