@@ -1,0 +1,87 @@
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import Fastify, { type FastifyInstance } from 'fastify'
+import { makeApiKeys } from '../db/api-keys.js'
+import type { Database } from '../db/database.js'
+import { makeDatasets } from '../db/datasets.js'
+import { makeJobLog } from '../db/job-log.js'
+import { makeTrainingJobs } from '../db/training-jobs.js'
+import type { JobQueue } from '../queue/job-queue.js'
+import type { ObjectStore } from '../storage/object-store.js'
+import type { AppContext, StreamTimings } from './context.js'
+import { auth } from './plugins/auth.js'
+import { conditionalRequests } from './plugins/conditional-requests.js'
+import { openApi } from './plugins/open-api.js'
+import { answerBrokenRequest, problemResponses, sendProblem } from './plugins/problem-responses.js'
+import { requestIdOf, requestIds } from './plugins/request-ids.js'
+import { validation } from './plugins/validation.js'
+import { artifactRoutes } from './routes/artifacts.js'
+import { checkpointRoutes } from './routes/checkpoints.js'
+import { datasetRoutes } from './routes/datasets.js'
+import { eventRoutes } from './routes/events.js'
+import { healthRoutes } from './routes/health.js'
+import { metricRoutes } from './routes/metrics.js'
+import { trainingJobRoutes } from './routes/training-jobs.js'
+
+export interface AppDependencies {
+  readonly database: Database
+  readonly store: ObjectStore
+  readonly queue: Pick<JobQueue, 'ping'>
+  /** Default 512 MiB. */
+  readonly maxUploadBytes?: number
+  /** Default silent. */
+  readonly logLevel?: string
+  readonly streamTimings?: StreamTimings
+}
+
+const MAX_JSON_BYTES = 1024 * 1024
+const MAX_UPLOAD_BYTES = 512 * 1024 * 1024
+const STREAM_TIMINGS: StreamTimings = { pollMs: 250, heartbeatMs: 15_000 }
+
+/** The HTTP interface over its dependencies, which it does not close; it does not listen. */
+export async function buildApp(dependencies: AppDependencies): Promise<FastifyInstance> {
+  const { logLevel = 'silent' } = dependencies
+  const app = Fastify({
+    // Standard output belongs to the command that runs the api.
+    logger: { level: logLevel, redact: ['req.headers.authorization'], stream: process.stderr },
+    genReqId: requestIdOf,
+    bodyLimit: MAX_JSON_BYTES,
+    clientErrorHandler: answerBrokenRequest,
+    frameworkErrors: sendProblem,
+  }).withTypeProvider<TypeBoxTypeProvider>()
+  const closing = new AbortController()
+  app.decorate('context', contextOf(dependencies, closing.signal))
+  app.addHook('preClose', async () => closing.abort())
+  await app.register(requestIds)
+  await app.register(problemResponses)
+  await app.register(validation)
+  await app.register(openApi)
+  await app.register(auth)
+  await app.register(conditionalRequests)
+  const routes = [
+    healthRoutes,
+    datasetRoutes,
+    trainingJobRoutes,
+    eventRoutes,
+    metricRoutes,
+    checkpointRoutes,
+    artifactRoutes,
+  ]
+  for (const plugin of routes) await app.register(plugin)
+  return app
+}
+
+function contextOf(dependencies: AppDependencies, closing: AbortSignal): AppContext {
+  const { database, store, queue, maxUploadBytes = MAX_UPLOAD_BYTES, streamTimings = STREAM_TIMINGS } = dependencies
+  return {
+    database,
+    store,
+    queue,
+    maxUploadBytes,
+    streamTimings,
+    closing,
+    trainingJobs: makeTrainingJobs(database),
+    datasets: makeDatasets(database),
+    jobLog: makeJobLog(database),
+    apiKeys: makeApiKeys(database),
+  }
+}

@@ -1,0 +1,42 @@
+import type { TrainingJob, TrainingJobSpec, TrainingPlan } from '../contracts/training-job.js'
+import type { IdempotencyKey } from '../db/idempotency.js'
+import { EspalierError, problem } from '../errors.js'
+import { planTrainingJob } from '../planning/plan.js'
+import type { AppContext } from './context.js'
+
+type Context = Pick<AppContext, 'datasets' | 'trainingJobs'>
+
+/** What the spec amounts to on its dataset. @throws SPEC_INVALID, SPEC_OUT_OF_RANGE */
+export async function planJob({ datasets }: Context, projectId: string, spec: TrainingJobSpec): Promise<TrainingPlan> {
+  const dataset = await datasets.get(projectId, spec.datasetId)
+  if (dataset === null) throw noSuchDataset(spec.datasetId)
+  return planTrainingJob(spec, dataset.schema)
+}
+
+/**
+ * Creates the job of a spec that can be planned. A request that comes again after its dataset was deleted still gets its first answer.
+ * @throws SPEC_INVALID, SPEC_OUT_OF_RANGE, IDEMPOTENCY_MISMATCH
+ */
+export async function createJob(
+  context: Context,
+  projectId: string,
+  spec: TrainingJobSpec,
+  idempotency: IdempotencyKey | undefined,
+): Promise<{ job: TrainingJob; replayed: boolean }> {
+  const dataset = await context.datasets.get(projectId, spec.datasetId)
+  // Without a dataset nothing can be created: either there is an earlier answer, or it is refused.
+  const filled = dataset === null ? spec : planTrainingJob(spec, dataset.schema).spec
+  try {
+    return await context.trainingJobs.create(projectId, filled, idempotency)
+  } catch (error) {
+    // A dataset that is a part of the body, and not of the path, is no reason for 404.
+    if (error instanceof EspalierError && error.code === 'DATASET_NOT_FOUND') throw noSuchDataset(spec.datasetId)
+    throw error
+  }
+}
+
+function noSuchDataset(id: string): EspalierError {
+  return problem('SPEC_INVALID', `/datasetId: there is no dataset ${id} in this project`, [
+    { pointer: '/datasetId', detail: 'names no dataset of this project' },
+  ])
+}
