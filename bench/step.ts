@@ -1,0 +1,131 @@
+import { writeFileSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { parseArgs } from 'node:util'
+import { formatTable } from '../src/cli/table.js'
+import { engineInfo } from '../src/ml/engine/info.js'
+import { expandModel } from '../src/planning/presets.js'
+import { makeEspalierRunners } from './espalier.js'
+import { startPeers } from './peers.js'
+import { BATCH_SIZE, type BenchModel, type Runner } from './runner.js'
+import { summarize, type Timing } from './statistics.js'
+
+const { values: flags } = parseArgs({
+  options: {
+    json: { type: 'string' },
+    rounds: { type: 'string', default: '7' },
+    models: { type: 'string', default: 'mlp,lenet-5' },
+  },
+})
+const ROUNDS = Number(flags.rounds)
+if (!Number.isInteger(ROUNDS) || ROUNDS < 1) throw new RangeError('--rounds is a whole number from 1')
+
+const MODELS: readonly (BenchModel & { readonly key: string })[] = [
+  {
+    key: 'mlp',
+    name: 'MLP 784-300-100-10',
+    model: expandModel({ kind: 'preset', name: 'lenet-300-100' }),
+    steps: 400,
+    eagerSteps: 50,
+  },
+  {
+    key: 'lenet-5',
+    name: 'LeNet-5',
+    model: expandModel({ kind: 'preset', name: 'lenet-5' }),
+    steps: 50,
+    eagerSteps: 20,
+  },
+]
+
+interface ModelResult {
+  readonly name: string
+  readonly compiledMs: Timing
+  readonly eagerMs: Timing
+  readonly eagerToCompiled: number
+  readonly peers: Readonly<Record<string, Timing>>
+  readonly bestPeer: string | null
+  /** Compiled ÷ best peer, medians; below 1 Espalier is the faster. */
+  readonly ratioToBestPeer: number | null
+}
+
+interface Contestants {
+  readonly compiled: Runner
+  readonly eager: Runner
+  readonly peers: readonly Runner[]
+}
+
+/** The runners take turns within a round, so that a slow minute of the machine falls on all of them. */
+async function compare(model: BenchModel, { compiled, eager, peers }: Contestants): Promise<ModelResult> {
+  const times = new Map<Runner, number[]>([compiled, eager, ...peers].map((runner) => [runner, []]))
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [runner, measured] of times) {
+      try {
+        measured.push(await runner.measure(model))
+      } catch (error) {
+        if (!peers.includes(runner)) throw error
+        console.error(`${runner.name} is left out for ${model.name}: ${error instanceof Error ? error.message : error}`)
+        times.delete(runner)
+      }
+    }
+  }
+  const timingOf = (runner: Runner) => summarize(times.get(runner) ?? [])
+  const ofPeers = peers.filter((peer) => times.has(peer)).map((peer) => [peer.name, timingOf(peer)] as const)
+  const compiledMs = timingOf(compiled)
+  const eagerMs = timingOf(eager)
+  const [best] = ofPeers.toSorted(([, a], [, b]) => a.median - b.median)
+  return {
+    name: model.name,
+    compiledMs,
+    eagerMs,
+    eagerToCompiled: eagerMs.median / compiledMs.median,
+    peers: Object.fromEntries(ofPeers),
+    bestPeer: best?.[0] ?? null,
+    ratioToBestPeer: best ? compiledMs.median / best[1].median : null,
+  }
+}
+
+function report(result: ModelResult): string {
+  const row = (name: string, timing: Timing) => [
+    name,
+    timing.median.toFixed(2),
+    `${timing.min.toFixed(2)}–${timing.max.toFixed(2)}`,
+    (timing.median / result.compiledMs.median).toFixed(2),
+  ]
+  const rows = [
+    [result.name, 'ms/step', 'range', '÷ compiled'],
+    row('espalier compiled', result.compiledMs),
+    row('espalier eager', result.eagerMs),
+    ...Object.entries(result.peers).map(([name, timing]) => row(name, timing)),
+  ]
+  const verdict =
+    result.ratioToBestPeer === null
+      ? 'no peers here: `npm run bench:peers` installs them'
+      : `${result.ratioToBestPeer.toFixed(2)} × the time of the best peer (${result.bestPeer})`
+  return `${formatTable(rows)}\ncompiled: ${result.eagerToCompiled.toFixed(1)} times as fast as eager; ${verdict}\n`
+}
+
+const { compiled, eager } = makeEspalierRunners()
+const root = process.cwd() // npm runs scripts in the folder of package.json
+const peers = startPeers(root)
+const wanted = flags.models.split(',')
+const models: ModelResult[] = []
+try {
+  for (const model of MODELS.filter(({ key }) => wanted.includes(key))) {
+    const result = await compare(model, { compiled, eager, peers })
+    models.push(result)
+    console.log(report(result))
+  }
+} finally {
+  for (const runner of [compiled, eager, ...peers]) runner.close()
+}
+const machine = {
+  cpu: os.cpus()[0]?.model ?? 'unknown',
+  cores: os.availableParallelism(),
+  node: process.version,
+  engine: engineInfo(),
+}
+if (flags.json)
+  writeFileSync(
+    path.resolve(flags.json),
+    `${JSON.stringify({ models, rounds: ROUNDS, batchSize: BATCH_SIZE, machine }, null, 2)}\n`,
+  )

@@ -1,0 +1,154 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Artifact } from '../contracts/artifact.js'
+import type { BuiltinDatasetName, Dataset } from '../contracts/dataset.js'
+import { type JobEvent, TERMINAL_EVENTS } from '../contracts/event.js'
+import type { MetricSeries } from '../contracts/metric.js'
+import type { Problem } from '../contracts/problem.js'
+import type { JobProgress, JobStatus, TrainingJob } from '../contracts/training-job.js'
+import { parseEventStream, type StreamedEvent } from './event-stream.js'
+
+export interface ClientOptions {
+  readonly url: string
+  readonly apiKey: string
+}
+
+export interface JobListener {
+  /** A durable event; each comes once and in order, across broken connections too. */
+  event?(event: JobEvent): void
+  progress?(progress: JobProgress): void
+  /** The connection broke; it is made again from the last event on. */
+  reconnecting?(error: unknown): void
+}
+
+export interface Page<T> {
+  readonly data: T[]
+  readonly nextCursor: string | null
+  readonly hasMore: boolean
+}
+
+export interface Client {
+  useBuiltinDataset(name: BuiltinDatasetName): Promise<Dataset>
+  /** `fields` are the form fields that go before the file, such as `target`. */
+  uploadDataset(file: { name: string; text: string }, fields: Readonly<Record<string, string>>): Promise<Dataset>
+  /** The spec is checked by the service: send what the user wrote. */
+  submit(spec: unknown): Promise<TrainingJob>
+  job(id: string): Promise<TrainingJob>
+  jobs(filter: { status?: JobStatus; limit?: number; cursor?: string }): Promise<Page<TrainingJob>>
+  cancel(id: string): Promise<TrainingJob>
+  artifacts(id: string): Promise<Artifact[]>
+  download(id: string, artifact: string): Promise<Uint8Array>
+  metrics(id: string, names: readonly string[]): Promise<MetricSeries[]>
+  /** Follows the event stream to the end of the job and returns it then. */
+  watch(id: string, listener: JobListener): Promise<TrainingJob>
+}
+
+/** An answer of the service that is a problem (RFC 9457). */
+export class ProblemError extends Error {
+  override readonly name = 'ProblemError'
+  constructor(readonly problem: Problem) {
+    const fields = (problem.errors ?? []).map(({ pointer, detail }) => `\n  ${pointer || '/'}: ${detail}`)
+    super(`${problem.detail} (${problem.code})${fields.join('')}`)
+  }
+}
+
+const RECONNECTIONS = 20
+
+/** The service's HTTP interface, typed by its contracts. Answers come from the service itself, so they are not checked again. */
+export function makeClient({ url, apiKey }: ClientOptions): Client {
+  const base = url.replace(/\/+$/, '')
+
+  async function request(path: string, init: RequestInit & { headers?: Record<string, string> } = {}) {
+    const response = await fetch(base + path, {
+      ...init,
+      headers: { authorization: `Bearer ${apiKey}`, ...init.headers },
+    })
+    if (!response.ok) throw await errorOf(response)
+    return response
+  }
+  const json = async <T>(path: string, init?: Parameters<typeof request>[1]): Promise<T> =>
+    (await (await request(path, init)).json()) as T
+  const post = <T>(path: string, body: unknown) =>
+    json<T>(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
+  const jobPath = (id: string) => `/v1/training-jobs/${encodeURIComponent(id)}`
+
+  /** One connection; returns the last sequence seen and whether the job has ended. */
+  async function follow(id: string, after: number, listener: JobListener) {
+    const response = await request(`${jobPath(id)}/events`, {
+      headers: { accept: 'text/event-stream', ...(after > 0 ? { 'last-event-id': String(after) } : {}) },
+    })
+    let last = after
+    if (!response.body) return { last, ended: false, error: new Error('the answer has no body') }
+    try {
+      for await (const streamed of parseEventStream(response.body)) {
+        const event = deliver(streamed, last, listener)
+        if (event === null) continue
+        last = event.sequence
+        if (TERMINAL_EVENTS.includes(event.type)) return { last, ended: true, error: null }
+      }
+      return { last, ended: false, error: new Error('the stream ended before the job') }
+    } catch (error) {
+      return { last, ended: false, error }
+    }
+  }
+
+  return {
+    useBuiltinDataset: (name) => post('/v1/datasets', { name, source: { kind: 'builtin', name } }),
+    uploadDataset(file, fields) {
+      const form = new FormData()
+      for (const [name, value] of Object.entries(fields)) form.append(name, value)
+      form.append('file', new Blob([file.text], { type: 'text/csv' }), file.name)
+      return json('/v1/datasets', { method: 'POST', body: form })
+    },
+    submit: (spec) => post('/v1/training-jobs', spec),
+    job: (id) => json(jobPath(id)),
+    jobs(filter) {
+      const query = new URLSearchParams()
+      for (const [name, value] of Object.entries(filter)) query.set(name, String(value))
+      return json(`/v1/training-jobs?${query}`)
+    },
+    cancel: (id) => json(`${jobPath(id)}/cancel`, { method: 'POST' }),
+    artifacts: async (id) => (await json<{ data: Artifact[] }>(`${jobPath(id)}/artifacts`)).data,
+    async download(id, artifact) {
+      const response = await request(`${jobPath(id)}/artifacts/${encodeURIComponent(artifact)}`)
+      return new Uint8Array(await response.arrayBuffer())
+    },
+    metrics: async (id, names) =>
+      (await json<{ data: MetricSeries[] }>(`${jobPath(id)}/metrics?names=${names.join(',')}`)).data,
+    async watch(id, listener) {
+      let after = 0
+      for (let failures = 0; ; failures++) {
+        const before = after
+        const connection = await follow(id, after, listener).catch((error: unknown) => {
+          if (error instanceof ProblemError && !error.problem.retryable) throw error
+          return { last: before, ended: false, error }
+        })
+        if (connection.ended) return this.job(id)
+        if (connection.last > before) failures = 0
+        after = connection.last
+        if (failures >= RECONNECTIONS) throw connection.error
+        listener.reconnecting?.(connection.error)
+        await sleep(Math.min(250 * 2 ** failures, 5000))
+      }
+    },
+  }
+}
+
+/** Hands one streamed item to the listener; the durable event that it was, if it is a new one. */
+function deliver(streamed: StreamedEvent, last: number, listener: JobListener): JobEvent | null {
+  if (streamed.type === 'progress') {
+    listener.progress?.(JSON.parse(streamed.data) as JobProgress)
+    return null
+  }
+  if (streamed.id === null) return null
+  const event = JSON.parse(streamed.data) as JobEvent
+  if (event.sequence <= last) return null
+  listener.event?.(event)
+  return event
+}
+
+async function errorOf(response: Response): Promise<Error> {
+  const text = await response.text()
+  if (response.headers.get('content-type')?.includes('application/problem+json'))
+    return new ProblemError(JSON.parse(text) as Problem)
+  return new Error(`${response.url} answered ${response.status}: ${text.slice(0, 500)}`)
+}

@@ -1,0 +1,40 @@
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import type { ApiKeys } from '../db/api-keys.js'
+import { apiKeyFile, type RunningService, readIfThere, serviceFile } from './target.js'
+
+export const ALL_SCOPES = ['datasets:read', 'datasets:write', 'jobs:read', 'jobs:write'] as const
+
+export interface StoredKey {
+  readonly key: string
+  /** Made just now: the only moment to print it. */
+  readonly created: boolean
+}
+
+/** The key in the data folder if this database knows it, else a new one for the default project, kept there with mode 0600. */
+export async function ensureApiKey(dataFolder: string, apiKeys: ApiKeys): Promise<StoredKey> {
+  const projectId = await apiKeys.ensureDefaultProject()
+  const file = apiKeyFile(dataFolder)
+  const stored = (await readIfThere(file))?.trim()
+  if (stored && (await apiKeys.authenticate(stored)) !== null) return { key: stored, created: false }
+  const key = await apiKeys.create(projectId, ALL_SCOPES)
+  await mkdir(dataFolder, { recursive: true })
+  await writeFile(file, `${key}\n`, { mode: 0o600 })
+  // `mode` has no say when the file was there already.
+  await chmod(file, 0o600)
+  return { key, created: true }
+}
+
+/** Tells the other commands where the service on this data folder listens. */
+export async function announceService(
+  dataFolder: string,
+  service: RunningService,
+): Promise<{ close(): Promise<void> }> {
+  const file = serviceFile(dataFolder)
+  await writeFile(file, `${JSON.stringify(service)}\n`)
+  return {
+    async close() {
+      const current = JSON.parse(await readFile(file, 'utf8').catch(() => '{}')) as Partial<RunningService>
+      if (current.pid === service.pid) await rm(file, { force: true })
+    },
+  }
+}

@@ -1,0 +1,129 @@
+import { createHash } from 'node:crypto'
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import type { Command } from 'commander'
+import { loadConfig } from '../config.js'
+import type { JobResult, TrainingJob } from '../contracts/training-job.js'
+import { type Client, makeClient } from './client.js'
+import { type DemoRun, demoTable, machineReadable } from './demo-report.js'
+import { denseSpec, prunedSpec } from './demo-specs.js'
+import { print } from './jobs.js'
+import { makeLog } from './logger.js'
+import { integer, portOption } from './options.js'
+import { showProgress } from './progress.js'
+import { startService } from './service.js'
+import { shutdownSignal } from './signals.js'
+
+interface DemoFlags {
+  readonly seed: number
+  readonly data?: string
+  readonly port?: number
+  readonly keep?: true
+  readonly json?: true
+}
+
+/** Where the downloaded weights go, in the data folder. */
+const FILES = 'demo'
+
+export function addDemo(program: Command): void {
+  program
+    .command('demo')
+    .description('train LeNet-300-100 on MNIST, clipped, dense and pruned to 90 %, through a service started for it')
+    .option('--seed <number>', 'seed of both jobs', integer(0, 2_147_483_647), 7)
+    .option('--data <folder>', 'data folder of the service; default: a temporary one, of which the weights are left')
+    .addOption(portOption())
+    .option('--keep', 'keep serving afterwards, until Ctrl-C')
+    .option('--json', 'print the figures as one JSON line at the end')
+    .action(demo)
+}
+
+async function demo(flags: DemoFlags): Promise<void> {
+  const given = flags.data
+  const dataFolder = given ?? (await mkdtemp(path.join(tmpdir(), 'espalier-demo-')))
+  try {
+    await runIn(dataFolder, flags)
+  } finally {
+    if (given === undefined) await keepOnly(dataFolder, FILES)
+  }
+}
+
+async function runIn(dataFolder: string, flags: DemoFlags): Promise<void> {
+  const loaded = loadConfig(undefined, { dataFolder, port: flags.port ?? 0 })
+  // Beside a progress bar, the log of a service that does what it should is noise.
+  const config = loaded.logLevel === 'info' ? { ...loaded, logLevel: 'warn' as const } : loaded
+  const asked = shutdownSignal()
+  say(`starting PostgreSQL, api and worker in ${config.dataFolder}`)
+  const service = await startService(config, makeLog(config.logLevel))
+  try {
+    say(`service ready: ${service.url}  Swagger UI: ${service.url}/docs`)
+    const client = makeClient({ url: service.url, apiKey: service.apiKey.key })
+    const interrupted = asked.then((signal) => Promise.reject(new Error(`stopped by ${signal}`)))
+    const run = await Promise.race([train(client, flags.seed, path.join(config.dataFolder, FILES)), interrupted])
+    say(`\n${demoTable(run, service.url, flags.keep === true)}`)
+    if (flags.json) print(JSON.stringify(machineReadable(run)))
+    if (flags.keep) {
+      say(`\nstill serving at ${service.url}; stop with Ctrl-C`)
+      await asked
+    }
+  } finally {
+    await service.close()
+  }
+}
+
+/** stdout is for the figures. */
+function say(text: string): void {
+  process.stderr.write(`${text}\n`)
+}
+
+async function train(client: Client, seed: number, folder: string): Promise<DemoRun> {
+  const { id: datasetId, schema } = await client.useBuiltinDataset('mnist')
+  say(`dataset mnist: ${schema.trainRows} images to train, ${schema.testRows} to test`)
+  const dense = await runJob(client, 'dense ', denseSpec({ datasetId, seed }))
+  const pruned = await runJob(client, 'pruned', prunedSpec({ datasetId, seed }))
+  const files = await download(client, pruned.job, pruned.result, folder)
+  return { dense: dense.result, pruned: pruned.result, jobSeconds: secondsOf(pruned.job), files }
+}
+
+async function runJob(client: Client, title: string, spec: unknown): Promise<{ job: TrainingJob; result: JobResult }> {
+  const { id } = await client.submit(spec)
+  const display = showProgress(title)
+  const job = await client.watch(id, display).finally(() => display.end())
+  if (job.result) return { job, result: job.result }
+  throw new Error(
+    `${id} ${job.status}: ${job.failure ? `${job.failure.message} (${job.failure.code})` : 'it has no result'}`,
+  )
+}
+
+/** Both files of weights; what was downloaded has to be what the job says it made. */
+async function download(client: Client, job: TrainingJob, result: JobResult, folder: string): Promise<string[]> {
+  await mkdir(folder, { recursive: true })
+  const paths: string[] = []
+  for (const [name, bytes] of [
+    ['weights.safetensors', result.bytes.dense],
+    ['weights.sparse', result.bytes.sparse],
+  ] as const) {
+    const file = path.join(folder, name)
+    const body = await client.download(job.id, name)
+    if (body.byteLength !== bytes) throw new Error(`${name} has ${body.byteLength} bytes, the job says ${bytes}`)
+    const sha256 = createHash('sha256').update(body).digest('hex')
+    if (name === 'weights.safetensors' && sha256 !== result.weightsSha256)
+      throw new Error(`${name} has SHA-256 ${sha256}, the job says ${result.weightsSha256}`)
+    await writeFile(file, body)
+    paths.push(file)
+  }
+  return paths
+}
+
+function secondsOf({ startedAt, endedAt }: TrainingJob): number {
+  return startedAt && endedAt ? (Date.parse(endedAt) - Date.parse(startedAt)) / 1000 : Number.NaN
+}
+
+/** Without the kept part, the folder goes too. */
+async function keepOnly(folder: string, kept: string): Promise<void> {
+  const names = await readdir(folder)
+  const going = names.includes(kept)
+    ? names.filter((name) => name !== kept).map((name) => path.join(folder, name))
+    : [folder]
+  for (const one of going) await rm(one, { recursive: true, force: true })
+}

@@ -1,0 +1,33 @@
+#!/usr/bin/env node
+import { Command } from 'commander'
+import { addDemo } from './demo.js'
+import { addDoctor } from './doctor.js'
+import { addJobs } from './jobs.js'
+import { addApi, addWorker } from './processes.js'
+import { addServe } from './serve.js'
+import { addSubmit } from './submit.js'
+
+const program = new Command('espalier')
+  .description('Training service: gradient clipping and pruning of neural networks over HTTP')
+  .showHelpAfterError('(--help shows what is possible)')
+
+for (const add of [addServe, addApi, addWorker, addSubmit, addJobs, addDemo, addDoctor]) add(program)
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  process.stderr.write(`espalier: ${explain(error)}\n`)
+  process.exitCode = 1
+}
+
+/** Mistakes of the program come with the stack that says where to look; everything else is meant for the reader. */
+function explain(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const isBug = [TypeError, RangeError, ReferenceError].some((kind) => error instanceof kind)
+  return isBug && error.stack && !(error.cause instanceof Error) ? error.stack : withCause(error)
+}
+
+/** `fetch failed` says nothing without its cause, the refused connection. */
+function withCause(error: Error): string {
+  return error.cause instanceof Error ? `${error.message}: ${withCause(error.cause)}` : error.message
+}

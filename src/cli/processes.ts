@@ -1,0 +1,54 @@
+import type { Command } from 'commander'
+import { type Config, ConfigError, loadConfig } from '../config.js'
+import { makeApiKeys } from '../db/api-keys.js'
+import type { Log } from '../workers/log.js'
+import { type Closers, makeClosers } from './closers.js'
+import { ensureApiKey } from './data-folder.js'
+import { makeLog } from './logger.js'
+import { portOption } from './options.js'
+import { connectParts, type Parts, runApi, runWorker } from './service.js'
+import { shutdownSignal } from './signals.js'
+
+export function addApi(program: Command): void {
+  program
+    .command('api')
+    .description('run the HTTP interface alone; needs DATABASE_URL')
+    .addOption(portOption())
+    .option('--host <address>', 'address to listen on (HOST)')
+    .action(async (flags: { port?: number; host?: string }) => {
+      const config = loadConfig(undefined, { port: flags.port, host: flags.host })
+      await runUntilSignal(config, async (parts, log, closers) => {
+        const { key, created } = await ensureApiKey(config.dataFolder, makeApiKeys(parts.database))
+        if (created) process.stdout.write(`API key (shown once): ${key}\n`)
+        const { url } = await runApi(config, parts, log, closers)
+        log.info({ url }, 'api ready')
+      })
+    })
+}
+
+export function addWorker(program: Command): void {
+  program
+    .command('worker')
+    .description('run a worker alone; needs DATABASE_URL and the object store that the api uses')
+    .action(async () => {
+      const config = loadConfig()
+      await runUntilSignal(config, (parts, log, closers) => runWorker(config, parts, log, closers))
+    })
+}
+
+async function runUntilSignal(
+  config: Config,
+  start: (parts: Parts, log: Log, closers: Closers) => Promise<void>,
+): Promise<void> {
+  if (config.databaseUrl === null)
+    throw new ConfigError(['DATABASE_URL is needed (`espalier serve` brings a PostgreSQL of its own)'])
+  const asked = shutdownSignal()
+  const log = makeLog(config.logLevel)
+  const closers = makeClosers()
+  try {
+    await start(await connectParts(config, config.databaseUrl, log, closers), log, closers)
+    await asked
+  } finally {
+    await closers.close()
+  }
+}

@@ -1,0 +1,107 @@
+import { EspalierError } from '../errors.js'
+import { decodeSafetensors } from '../formats/safetensors.js'
+import type { TrainReport } from '../ml/train.js'
+import { makeObjectStore } from '../storage/make-object-store.js'
+import type { ObjectStore } from '../storage/object-store.js'
+import type { FromTrainer, StopReason, ToTrainer } from './protocol.js'
+
+type Start = Extract<ToTrainer, { type: 'start' }>
+
+const stopping = new AbortController()
+let stopReason: StopReason = 'shutdown'
+
+process.on('message', (message: ToTrainer) => {
+  if (message.type === 'stop') stop(message.reason)
+  else void runToEnd(message)
+})
+// The worker is gone: nobody may store what this process would produce, and the sweeper gives the job to another one.
+process.on('disconnect', () => process.exit(1))
+process.on('SIGTERM', () => stop('shutdown'))
+// A terminal sends SIGINT to the whole group; the worker decides what becomes of the job and says so by a message.
+process.on('SIGINT', () => undefined)
+
+function stop(reason: StopReason): void {
+  if (stopping.signal.aborted) return
+  stopReason = reason
+  stopping.abort(reason)
+}
+
+/** Ends the process: with 0 after the closing message was handed over, with 1 after an error that a further attempt may not meet. */
+async function runToEnd(start: Start): Promise<void> {
+  try {
+    await send(await run(start))
+    process.exit(0)
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`, () => process.exit(1))
+  }
+}
+
+async function run(start: Start): Promise<FromTrainer> {
+  const store = makeObjectStore(start.storage)
+  try {
+    const data = decodeSafetensors(await store.get(start.dataset.key)).tensors
+    const { resumeFrom } = start
+    const resume = resumeFrom && { step: resumeFrom.step, checkpoint: await store.get(resumeFrom.key) }
+    // Loads TensorFlow; here, so that a missing engine becomes the failure of the job and not a crash.
+    const { train } = await import('../ml/train.js')
+    const outcome = await train({
+      spec: start.spec,
+      schema: start.dataset.schema,
+      data,
+      resume,
+      signal: stopping.signal,
+      report: makeReport(store, start.keyPrefix),
+    })
+    if (outcome.kind === 'stopped') return { type: 'stopped', reason: stopReason, step: outcome.step }
+    return { type: 'succeeded', result: outcome.result }
+  } catch (error) {
+    return failureOf(error)
+  } finally {
+    await store.close()
+  }
+}
+
+/** @throws the error itself when it is not known to be final: the worker then takes it for the death of the trainer and tries again. */
+function failureOf(error: unknown): FromTrainer {
+  if (isTrainingFailure(error))
+    return { type: 'failed', failure: { code: error.code, message: error.message, step: error.step } }
+  if (error instanceof EspalierError && !error.retryable)
+    return { type: 'failed', failure: { code: error.code, message: error.message, step: null } }
+  throw error
+}
+
+/** By shape and not by class: its module would load TensorFlow too early. */
+function isTrainingFailure(error: unknown): error is Error & { code: string; step: number | null } {
+  return error instanceof Error && error.name === 'TrainingFailure' && 'code' in error && 'step' in error
+}
+
+function makeReport(store: ObjectStore, keyPrefix: string): TrainReport {
+  return {
+    started: (pins, steps, parameters) => post({ type: 'started', pins, steps, parameters }),
+    progress: (progress) => post({ type: 'progress', progress }),
+    metrics: (series) => post({ type: 'metrics', series }),
+    event: (event, data) => post({ type: 'event', event, data }),
+    async checkpoint(step, bytes) {
+      const key = `${keyPrefix}checkpoint-${step}.safetensors`
+      const stored = await store.put(key, bytes)
+      await send({ type: 'checkpoint', step, key, ...stored })
+    },
+    async artifact(name, mediaType, bytes) {
+      const key = `${keyPrefix}${name}`
+      const stored = await store.put(key, bytes)
+      await send({ type: 'artifact', name, mediaType, key, ...stored })
+    },
+  }
+}
+
+/** Messages keep their order; a failed one means that the worker is gone, which `disconnect` handles. */
+function post(message: FromTrainer): void {
+  send(message).catch(() => undefined)
+}
+
+function send(message: FromTrainer): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (!process.send) return reject(new Error('the trainer is started by the worker, not by hand'))
+    process.send(message, undefined, undefined, (error) => (error ? reject(error) : resolve()))
+  })
+}

@@ -1,0 +1,134 @@
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { makeClient } from '../../src/cli/client.js'
+import type { Dataset } from '../../src/contracts/dataset.js'
+import { decodeSafetensors } from '../../src/formats/safetensors.js'
+import { espalier, type Serving, serve } from '../support/espalier-process.js'
+
+let folder: string
+let service: Serving
+let dataset: Dataset
+
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'espalier-cli-'))
+  service = await serve(folder)
+  dataset = await makeClient(service).uploadDataset({ name: 'points.csv', text: csv() }, { target: 'side' })
+})
+afterAll(async () => {
+  await service?.stop()
+  await rm(folder, { recursive: true, force: true })
+})
+
+/** 90 points; the side of x = 0 on which a point lies is to be learnt. */
+function csv(): string {
+  const rows = Array.from({ length: 90 }, (_, row) => {
+    const x = ((row * 37) % 91) / 45 - 1
+    return `${x},${((row * 53) % 89) / 44 - 1},${x > 0 ? 'right' : 'left'}`
+  })
+  return ['x,y,side', ...rows].join('\n')
+}
+
+async function specFile(name: string, changes: Record<string, unknown>): Promise<string> {
+  const file = path.join(folder, name)
+  const layers = [
+    { type: 'dense', units: 8, activation: 'relu' },
+    { type: 'dense', units: 2 },
+  ]
+  const spec = {
+    datasetId: dataset.id,
+    model: { kind: 'layers', inputShape: [2], layers },
+    optimizer: { kind: 'adam', learningRate: 0.02 },
+    steps: 60,
+    batchSize: 30,
+    engine: { xla: 'never' },
+    ...changes,
+  }
+  await writeFile(file, JSON.stringify(spec))
+  return file
+}
+
+it('keeps the API key in the data folder, for its owner only', async () => {
+  const file = path.join(folder, 'api-key')
+  expect((await readFile(file, 'utf8')).trim()).toBe(service.apiKey)
+  expect((await stat(file)).mode & 0o777).toBe(0o600)
+})
+
+it('submits, watches and delivers a job; exit code 0 because it succeeded', async () => {
+  const file = await specFile('good.json', { exports: ['safetensors', 'sparse'] })
+  const run = await espalier(['submit', file, '--watch', '--json', '--data', folder])
+  expect(run.code, run.stderr).toBe(0)
+  const job = JSON.parse(run.stdout)
+  expect(job).toMatchObject({ status: 'succeeded', result: { steps: 60 } })
+
+  const client = makeClient(service)
+  const weights = decodeSafetensors(await client.download(job.id, 'weights.safetensors')).tensors
+  expect(Object.keys(weights).sort()).toEqual(['dense-1/bias', 'dense-1/kernel', 'dense-2/bias', 'dense-2/kernel'])
+  expect((await client.artifacts(job.id)).map((artifact) => artifact.name)).toContain('weights.sparse')
+
+  const list = await espalier(['jobs', 'list', '--data', folder, '--status', 'succeeded'])
+  expect(list.stdout).toContain(job.id)
+  const again = await espalier(['jobs', 'watch', job.id, '--data', folder])
+  expect(again.code).toBe(0)
+})
+
+it('ends with exit code 1 when the job fails, and says why', async () => {
+  const file = await specFile('diverging.json', {
+    optimizer: { kind: 'sgd', learningRate: 1000, momentum: 0.99 },
+    loss: 'mean-squared-error',
+    datasetId: (
+      await makeClient(service).uploadDataset(
+        {
+          name: 'line.csv',
+          text: ['x,y,z', ...Array.from({ length: 60 }, (_, row) => `${row},${row % 7},${row}`)].join('\n'),
+        },
+        { target: 'z', task: 'number' },
+      )
+    ).id,
+    model: {
+      kind: 'layers',
+      inputShape: [2],
+      layers: [
+        { type: 'dense', units: 8 },
+        { type: 'dense', units: 1 },
+      ],
+    },
+  })
+  const run = await espalier(['submit', file, '--watch', '--data', folder])
+  expect(run.code).toBe(1)
+  expect(run.stdout).toContain('NON_FINITE_GRADIENT')
+})
+
+it('ends with exit code 1 when the spec is refused, and names the field', async () => {
+  const run = await espalier(['submit', await specFile('bad.json', { batchSize: 0 }), '--data', folder])
+  expect(run.code).toBe(1)
+  expect(run.stderr).toContain('/batchSize')
+})
+
+it('ends with exit code 1 when a watched job is cancelled', async () => {
+  const submitted = await espalier(['submit', await specFile('long.json', { steps: 5_000_000 }), '--data', folder])
+  const id = submitted.stdout.trim()
+  const watching = espalier(['jobs', 'watch', id, '--data', folder])
+  const cancelled = await espalier(['jobs', 'cancel', id, '--data', folder])
+  expect(cancelled.code, cancelled.stderr).toBe(0)
+  expect((await watching).code).toBe(1)
+})
+
+it('refuses a second service on the same folder', async () => {
+  const second = await espalier(['serve', '--data', folder, '--port', '0'])
+  expect(second.code).toBe(1)
+  expect(second.stderr).toContain(`in use by process ${service.pid}`)
+})
+
+it('stops cleanly at SIGTERM and comes back with the same key and jobs', async () => {
+  const before = await makeClient(service).jobs({ limit: 200 })
+  expect(await service.stop()).toMatchObject({ code: 0 })
+  await expect(stat(path.join(folder, 'service.json'))).rejects.toThrow('ENOENT')
+  const { apiKey } = service
+  service = await serve(folder)
+  expect(service.apiKey).toBe(apiKey)
+  expect((await makeClient(service).jobs({ limit: 200 })).data.map((job) => job.id)).toEqual(
+    before.data.map((job) => job.id),
+  )
+})
