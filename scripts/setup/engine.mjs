@@ -58,7 +58,7 @@ export async function ensureEngine() {
   const home = path.join(cache, `engine-tensorflow-${TENSORFLOW}-tfjs-${tfjs}-${platform}`)
   const addon = path.join(home, 'lib/napi-v8/tfjs_binding.node')
   if (!existsSync(addon)) await build(cache, home, wheel)
-  if (!isLinkTo(addonLink, addon)) await step('link the engine', () => link(addon))
+  if (!isLinkTo(addonLink, addon)) await step('link the engine', () => link(addon, home))
 }
 
 async function build(cache, home, wheel) {
@@ -196,14 +196,24 @@ function isLinkTo(file, target) {
   return lstatSync(file, { throwIfNoEntry: false })?.isSymbolicLink() === true && readlinkSync(file) === target
 }
 
-function link(addon) {
+/** Loads the engine once, so that a library that cannot be used is found now and not by the first job. */
+function link(addon, home) {
   mkdirSync(path.dirname(addonLink), { recursive: true })
   rmSync(addonLink, { force: true })
   symlinkSync(addon, addonLink)
   const check = `const tf = require('@tensorflow/tfjs-node-gpu'); if (tf.add(1, 2).dataSync()[0] !== 3) process.exit(1)`
-  // Loaded once here, so that a library that cannot be used is found now and not by the first job. Node 23 removed two helpers that tfjs-node calls.
+  // Node 23 removed two helpers that tfjs-node calls.
   const helpers = `const util = require('util'); util.isNullOrUndefined ??= (v) => v == null; util.isArray ??= Array.isArray;`
-  run(process.execPath, ['-e', helpers + check], 'The engine is built but does not load.', {
-    TF_CPP_MIN_LOG_LEVEL: '3',
-  })
+  try {
+    run(
+      process.execPath,
+      ['-e', helpers + check],
+      `The engine in ${home} does not load. Delete that folder and run the set-up again to build it anew.`,
+      { TF_CPP_MIN_LOG_LEVEL: '3' },
+    )
+  } catch (error) {
+    // A link that stayed would let the next set-up take the engine for checked.
+    rmSync(addonLink, { force: true })
+    throw error
+  }
 }

@@ -6,10 +6,25 @@ import { fileURLToPath } from 'node:url'
 
 export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..')
 
-/** Ends the set-up with a message that says what is missing and how to get it. */
+/** What is missing and how to get it, for the reader of the terminal. */
+export class SetupError extends Error {}
+
+/** Ends the set-up with a message. Thrown, not exited, so that half-built folders are removed on the way out. */
 export function fail(message) {
-  process.stderr.write(`\nespalier set-up: ${message}\n`)
-  process.exit(1)
+  throw new SetupError(message)
+}
+
+/** Runs the whole set-up; a SetupError ends it with its message alone and exit code 1. */
+export async function main(work) {
+  // Ctrl-C ends the running command first; without a listener Node would die here and leave a half-built folder behind.
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1))
+  try {
+    await work()
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error
+    process.stderr.write(`\nespalier set-up: ${error.message}\n`)
+    process.exitCode = 1
+  }
 }
 
 /** Prints to stderr, so that commands with JSON on stdout stay readable for machines. */

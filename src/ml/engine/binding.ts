@@ -32,11 +32,15 @@ export interface TensorMetadata {
   readonly dtype: number
 }
 
-/** The backend object of tfjs-node. `binding` and `getInputTensorIds` are replaced for the length of a recording. */
+/** The backend object of tfjs-node. All but `createOutputTensor` and `tensorMap` are replaced for the length of a recording. */
 export interface NativeBackend {
   binding: NativeBinding
+  readonly tensorMap: { get(dataId: object): { readonly dtype: number } }
   getInputTensorIds(tensors: Tensor[]): number[]
   createOutputTensor(metadata: TensorMetadata): Tensor
+  /** Takes the values of a new tensor; they are uploaded when an operation first uses it. */
+  move(dataId: object, values: unknown, shape: number[], dtype: string, references: number): void
+  readSync(dataId: object): unknown
 }
 
 /** `DataType` of TensorFlow. */

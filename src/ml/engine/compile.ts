@@ -2,11 +2,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import type { Tensor } from '@tensorflow/tfjs-core'
-import { EspalierError } from '../../errors.js'
 import type { StoredTensor, StoredTensors } from '../../formats/safetensors.js'
 import { handleOf, INT32, native } from './binding.js'
+import { engineFailure, refusal } from './failure.js'
+import { checkOutput, checkUpdate } from './feeds.js'
 import { GraphBuilder, type Port, type SignaturePorts } from './graph.js'
-import { isOpaque, nativeType, upload } from './opaque.js'
+import { nativeType, upload } from './opaque.js'
 import { attr } from './proto.js'
 import { record } from './recorder.js'
 import { makeSession, type StateNodes } from './session.js'
@@ -29,7 +30,7 @@ export function compile(state: StoredTensors, signatures: Readonly<Record<string
     const ports = new Map(
       Object.entries(signatures).map(([name, spec]) => [name, recordSignature(graph, nodes, tensors, name, spec)]),
     )
-    const session = makeSession(load(graph), nodes, ports)
+    const session = makeSession(load(graph), nodes, signatures, ports)
     try {
       session.set(state)
     } catch (error) {
@@ -43,8 +44,7 @@ export function compile(state: StoredTensors, signatures: Readonly<Record<string
 }
 
 function declareState(graph: GraphBuilder, name: string, { type, shape }: StoredTensor): StateNodes {
-  if (!NODE_NAME.test(name))
-    throw new EspalierError('ENGINE_FAILED', `state name '${name}' is not a TensorFlow node name`)
+  if (!NODE_NAME.test(name)) throw refusal(`state name '${name}' is not a TensorFlow node name`)
   const dtype = nativeType(type)
   const attributes = { dtype: attr.type(dtype), shape: attr.shape(shape) }
   const handle = graph.node(
@@ -88,28 +88,31 @@ function recordSignature(
       known.set(handleOf(examples[key]), `${port.node}:0`)
       inputPorts.set(key, port)
     }
-    const { result, reference } = record(graph, known, xla ? `jit_${name}` : null, () =>
-      step({ state, inputs: examples }),
-    )
-    const referTo = (tensor: Tensor) => reference(handleOf(tensor), tensor.shape, dtypeOf(tensor))
-    const updates = Object.entries(result.state ?? {}).map(([key, tensor]) => ({ key, tensor, from: referTo(tensor) }))
-    const outputs = Object.entries(result.outputs).map(([key, tensor]) => ({ key, tensor, from: referTo(tensor) }))
+    const { updates, outputs } = record(graph, known, xla ? `jit_${name}` : null, (referenceOf) => {
+      const result = step({ state, inputs: examples })
+      return {
+        updates: Object.entries(result.state ?? {}).map(([key, tensor]) => {
+          checkUpdate(name, key, nodes.get(key), tensor)
+          return { key, from: referenceOf(tensor) }
+        }),
+        outputs: Object.entries(result.outputs).map(([key, tensor]) => {
+          const { shape, dtype } = checkOutput(name, key, tensor)
+          return {
+            key,
+            port: { node: `${name}/out/${key}`, shape, dtype: nativeType(dtype) },
+            from: referenceOf(tensor),
+          }
+        }),
+      }
+    })
+    if (outputs.length === 0)
+      throw refusal(`signature '${name}' has no output; the binding can run only what it fetches`)
     // All or nothing: no variable is written before every new value and every output exists.
     const gate = graph.node('NoOp', [...new Set([...updates, ...outputs].map(({ from }) => `^${from.split(':')[0]}`))])
-    const assignments = updates.flatMap(({ key, tensor, from }) =>
-      assign(graph, nodes, reads, gate, name, key, tensor, from),
-    )
-    const outputPorts = new Map<string, Port>()
-    for (const { key, tensor, from } of outputs) {
-      const port = { node: `${name}/out/${key}`, shape: tensor.shape, dtype: dtypeOf(tensor) }
+    const assignments = updates.flatMap(({ key, from }) => assign(graph, nodes.get(key), reads.get(key), gate, from))
+    for (const { port, from } of outputs)
       graph.node('Identity', [from, ...assignments.map((node) => `^${node}`)], { T: attr.type(port.dtype) }, port.node)
-      outputPorts.set(key, port)
-    }
-    if (outputPorts.size === 0)
-      throw new EspalierError(
-        'ENGINE_FAILED',
-        `signature '${name}' has no output; the binding can run only what it fetches`,
-      )
+    const outputPorts = new Map(outputs.map(({ key, port }) => [key, port]))
     const ports = { inputs: inputPorts, outputs: outputPorts }
     graph.addSignature(name, ports)
     return ports
@@ -118,37 +121,18 @@ function recordSignature(
   }
 }
 
+/** The assignment of a new value; none for state that the step hands through. */
 function assign(
   graph: GraphBuilder,
-  nodes: ReadonlyMap<string, StateNodes>,
-  reads: ReadonlyMap<string, string>,
+  variable: StateNodes | undefined,
+  read: string | undefined,
   gate: string,
-  signature: string,
-  key: string,
-  tensor: Tensor,
   from: string,
 ): string[] {
-  const variable = nodes.get(key)
-  const read = reads.get(key)
-  if (!variable || read === undefined)
-    throw new EspalierError('ENGINE_FAILED', `signature '${signature}' returns state '${key}', which was not declared`)
-  if (from === `${read}:0`) return []
-  if (String(tensor.shape) !== String(variable.shape) || isOpaque(tensor) || dtypeOf(tensor) !== variable.dtype)
-    throw new EspalierError(
-      'ENGINE_FAILED',
-      `signature '${signature}' changes state '${key}' from ${variable.type} [${variable.shape}] to ${tensor.dtype} [${tensor.shape}]`,
-    )
+  if (!variable || read === undefined || from === `${read}:0`) return []
   // `^read`: the old value is taken before it is overwritten.
-  return [
-    graph.node('AssignVariableOp', [variable.handle, from, `^${read}`, `^${gate}`], {
-      dtype: attr.type(variable.dtype),
-    }),
-  ]
-}
-
-function dtypeOf(tensor: Tensor): number {
-  if (tensor.dtype === 'float32' || tensor.dtype === 'int32') return nativeType(tensor.dtype)
-  throw new EspalierError('ENGINE_FAILED', `state and outputs are float32 or int32, not ${tensor.dtype}: cast it`)
+  const inputs = [variable.handle, from, `^${read}`, `^${gate}`]
+  return [graph.node('AssignVariableOp', inputs, { dtype: attr.type(variable.dtype) })]
 }
 
 function stateTensor(state: Readonly<Record<string, Tensor>>, key: string): Tensor {
@@ -164,12 +148,7 @@ function load(graph: GraphBuilder): number {
     writeFileSync(path.join(folder, 'saved_model.pb'), graph.serialize())
     return native.loadSavedModel(folder, 'serve')
   } catch (cause) {
-    throw new EspalierError(
-      'ENGINE_FAILED',
-      `TensorFlow refused the graph: ${cause instanceof Error ? cause.message : String(cause)}`,
-      [],
-      { cause },
-    )
+    throw engineFailure(cause, 'TensorFlow refused the graph')
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

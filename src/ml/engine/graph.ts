@@ -1,5 +1,5 @@
-import { EspalierError } from '../../errors.js'
 import { BOOL, FLOAT32, INT32, native } from './binding.js'
+import { refusal } from './failure.js'
 import { type AttrValue, attr, proto, shapeMessage } from './proto.js'
 
 /** GraphDef version that TensorFlow 2.21 writes; older ones switch off newer checks. */
@@ -95,7 +95,7 @@ export function makeConstants(graph: GraphBuilder) {
   const known = new Map<string, string>()
   return (id: number, shape: readonly number[], dtype: number): string => {
     if (dtype !== FLOAT32 && dtype !== INT32 && dtype !== BOOL)
-      throw new EspalierError('ENGINE_FAILED', `a constant of TensorFlow type ${dtype} cannot be part of a step`)
+      throw refusal(`a constant of TensorFlow type ${dtype} cannot be part of a step`)
     const values = native.tensorDataSync(id)
     const bytes = Buffer.from(values.buffer, values.byteOffset, values.byteLength)
     const key = values.length < DEDUPLICATE_BELOW ? `${dtype}|${shape}|${bytes.toString('base64')}` : null
@@ -118,7 +118,7 @@ function fill(
   return graph.node('Fill', [`${dims}:0`, `${value}:0`], { T: attr.type(dtype), index_type: attr.type(INT32) })
 }
 
-/** Equality of bits would be wrong here: NaN is not uniform, and 0 and −0 differ. */
+/** By `Object.is`: 0 and −0 differ, NaN equals itself. */
 export function isUniform(values: ArrayLike<number>): boolean {
   for (let i = 1; i < values.length; i++) if (!Object.is(values[i], values[0])) return false
   return true

@@ -1,5 +1,5 @@
 import type { Tensor } from '@tensorflow/tfjs-core'
-import type { StoredTensor } from '../../formats/safetensors.js'
+import type { StoredTensor, TensorType } from '../../formats/safetensors.js'
 import { backend, FLOAT32, INT32, native, UINT8 } from './binding.js'
 
 /** tfjs has no uint8 tensors: such state looks like an int32 tensor, and only `gatherRows` knows better. */
@@ -9,7 +9,12 @@ export function isOpaque(tensor: Tensor): boolean {
   return bytes.has(tensor.dataId)
 }
 
-export function nativeType(type: StoredTensor['type']): number {
+/** Type of a tensor as state: tfjs calls uint8 tensors int32. */
+export function storedType(tensor: Tensor): TensorType | Exclude<Tensor['dtype'], TensorType> {
+  return isOpaque(tensor) ? 'uint8' : tensor.dtype
+}
+
+export function nativeType(type: TensorType): number {
   return type === 'float32' ? FLOAT32 : type === 'int32' ? INT32 : UINT8
 }
 

@@ -1,111 +1,133 @@
-import { EspalierError } from '../../errors.js'
-import { backend, type NativeBinding, native } from './binding.js'
+import type { Tensor } from '@tensorflow/tfjs-core'
+import { backend, handleOf, type NativeBinding, native } from './binding.js'
+import { engineFailure, refusal } from './failure.js'
 import { type GraphBuilder, isUniform, makeConstants } from './graph.js'
 import { attr } from './proto.js'
-import { tf } from './tensorflow.js'
 
 /** TensorFlow's XLA kernels of these draw other numbers than its own: they stay outside of XLA clusters, so that both give equal bits. */
 const OUTSIDE_XLA = /^(Stateless|Bitcast)/
 /** A non-uniform constant above this many elements that was made in JavaScript during the step is taken for frozen randomness. */
 const FROZEN_ABOVE = 64
 
-export interface Recording<T> {
-  readonly result: T
-  /** Reference `node:index` of a tensor that the recorded function returned. */
-  reference(id: number, shape: readonly number[], dtype: number): string
-}
+/** Reference `node:index` of a tensor, for use while recording. */
+export type ReferenceOf = (tensor: Tensor) => string
 
 /**
  * Runs `work` once, eagerly, and turns every operation that it executes into a node. `known` maps native handles (state, inputs) to references.
- * @throws ENGINE_FAILED when the work cannot be replayed: it uses a tensor from outside of its state and inputs, holds a large constant that looks like
- * randomness drawn in JavaScript, or reads a computed value back to the host.
+ * @throws ENGINE_FAILED when the work cannot be replayed: it uses a tensor from outside of its state and inputs, draws random numbers in
+ * JavaScript, holds a large constant that looks like such a draw, or reads a tensor back to the host.
  */
 export function record<T>(
   graph: GraphBuilder,
   known: Map<number, string>,
   xlaScope: string | null,
-  work: () => T,
-): Recording<T> {
-  const info = new Map<number, { shape: readonly number[]; dtype: number }>()
-  const made = new Set<number>()
-  const constants = new Set<string>()
+  work: (referenceOf: ReferenceOf) => T,
+): T {
+  /** Values that the work itself made in JavaScript, such as tf.scalar(2); clones and reshapes of a tensor share its `dataId`. */
+  const own = new WeakSet<object>()
+  const uploaded = new Map<number, { shape: readonly number[]; dtype: number; isOwn: boolean }>()
   const constantOf = makeConstants(graph)
-  const stockIds = backend.getInputTensorIds
-  const firstOwn = tf.tidy(() => tf.scalar(0).id)
 
-  function inputReference(op: string, id: number): string {
-    const reference = known.get(id)
-    if (reference !== undefined) return reference
-    const tensor = info.get(id)
-    if (!tensor || !made.has(id)) {
+  function reference(use: string, id: number): string {
+    const earlier = known.get(id)
+    if (earlier !== undefined) return earlier
+    const tensor = uploaded.get(id)
+    if (!tensor?.isOwn) {
       const shape = tensor ? `[${tensor.shape}]` : 'of unknown shape'
-      throw new EspalierError(
-        'ENGINE_FAILED',
-        `the step captures a tensor ${shape} (in ${op}) that is neither its state nor its input: it would be frozen into the graph. Pass it as state.`,
+      throw refusal(
+        `the step captures a tensor ${shape} (in ${use}) that is neither its state nor its input: it would be frozen into the graph. Pass it as state.`,
       )
     }
     const elements = tensor.shape.reduce((a, b) => a * b, 1)
     if (elements > FROZEN_ABOVE && !isUniform(native.tensorDataSync(id)))
-      throw new EspalierError(
-        'ENGINE_FAILED',
-        `the step makes a constant [${tensor.shape}] (in ${op}) whose values differ: randomness drawn in JavaScript would be frozen into the graph. Use a stateless random operation.`,
+      throw refusal(
+        `the step makes a constant [${tensor.shape}] (in ${use}) whose values differ: randomness drawn in JavaScript would be frozen into the graph. Use a stateless random operation, or pass the constant as state.`,
       )
-    const made_ = constantOf(id, tensor.shape, tensor.dtype)
-    constants.add(made_)
-    known.set(id, made_)
-    return made_
+    const constant = constantOf(id, tensor.shape, tensor.dtype)
+    known.set(id, constant)
+    return constant
   }
 
-  const overrides = {
-    executeOp: ((op, attributes, inputs, outputs) => {
-      const results = native.executeOp(op, attributes, inputs, outputs)
-      const references = inputs.map((id) => inputReference(op, id))
-      const nodeAttributes = Object.fromEntries(attributes.map((attribute) => [attribute.name, attr.of(attribute)]))
-      if (xlaScope !== null && !OUTSIDE_XLA.test(op)) {
-        nodeAttributes._XlaCompile = attr.bool(true)
-        nodeAttributes._XlaScope = attr.string(xlaScope)
-      }
-      const node = graph.node(op, references, nodeAttributes)
-      results.forEach((result, index) => {
-        known.set(result.id, `${node}:${index}`)
-      })
-      return results
-    }) satisfies NativeBinding['executeOp'],
-    createTensor: ((shape, dtype, values) => {
-      const id = native.createTensor(shape, dtype, values)
-      info.set(id, { shape: [...shape], dtype })
-      made.add(id)
-      return id
-    }) satisfies NativeBinding['createTensor'],
-    tensorDataSync: ((id) => {
-      const reference = known.get(id)
-      if (reference !== undefined && !constants.has(reference))
-        throw new EspalierError(
-          'ENGINE_FAILED',
-          'the step reads a computed value back to the host: a recorded step must stay within tensors',
-        )
-      return native.tensorDataSync(id)
-    }) satisfies NativeBinding['tensorDataSync'],
-  }
-  // The addon's own properties are read-only: new ones are defined in front of them, the rest is inherited.
-  const recording: NativeBinding = Object.create(native, Object.getOwnPropertyDescriptors(overrides))
-
-  backend.binding = recording
-  backend.getInputTensorIds = (tensors) => {
-    const ids = stockIds.call(backend, tensors)
-    ids.forEach((id, index) => {
-      // tfjs uploads values when they are first used: a tensor from outside may only now have got its handle.
-      if ((tensors[index]?.id ?? 0) < firstOwn) made.delete(id)
-      const shape = tensors[index]?.shape
-      if (shape && !info.has(id)) info.set(id, { shape, dtype: 0 })
+  const executeOp: NativeBinding['executeOp'] = (op, attributes, inputs, outputs) => {
+    const references = inputs.map((id) => reference(op, id))
+    const results = executed(op, attributes, inputs, outputs)
+    const nodeAttributes = Object.fromEntries(attributes.map((attribute) => [attribute.name, attr.of(attribute)]))
+    if (xlaScope !== null && !OUTSIDE_XLA.test(op)) {
+      nodeAttributes._XlaCompile = attr.bool(true)
+      nodeAttributes._XlaScope = attr.string(xlaScope)
+    }
+    const node = graph.node(op, references, nodeAttributes)
+    results.forEach((result, index) => {
+      known.set(result.id, `${node}:${index}`)
     })
-    return ids
+    return results
   }
+  // The addon's own properties are read-only: a new one is defined in front of them, the rest is inherited.
+  const binding: NativeBinding = Object.create(native, { executeOp: { value: executeOp } })
+
+  const { getInputTensorIds, move, readSync } = backend
+  return replacing(
+    backend,
+    {
+      binding,
+      move(dataId, ...rest) {
+        own.add(dataId)
+        move.call(backend, dataId, ...rest)
+      },
+      getInputTensorIds(tensors) {
+        const ids = getInputTensorIds.call(backend, tensors)
+        ids.forEach((id, index) => {
+          const tensor = tensors[index]
+          // tfjs uploads values when they are first used, so only now may a tensor from outside have got its handle.
+          if (tensor?.dataId && !known.has(id) && !uploaded.has(id)) {
+            const { dtype } = backend.tensorMap.get(tensor.dataId)
+            uploaded.set(id, { shape: tensor.shape, dtype, isOwn: own.has(tensor.dataId) })
+          }
+        })
+        return ids
+      },
+      readSync(dataId) {
+        if (!own.has(dataId))
+          throw refusal(
+            'the step reads a computed value, or one from outside, back to the host: a recorded step must stay within tensors',
+          )
+        return readSync.call(backend, dataId)
+      },
+    },
+    () => withoutRandom(() => work((tensor) => reference('its result', handleOf(tensor)))),
+  )
+}
+
+function executed(...call: Parameters<NativeBinding['executeOp']>) {
   try {
-    const result = work()
-    return { result, reference: (id, shape, dtype) => known.get(id) ?? constantOf(id, shape, dtype) }
+    return native.executeOp(...call)
+  } catch (cause) {
+    throw engineFailure(cause, call[0])
+  }
+}
+
+/** tfjs seeds each of its generators by Math.random: masks too small for the check of constants are caught here. */
+function withoutRandom<T>(work: () => T): T {
+  const random = () => {
+    throw refusal(
+      'the step draws randomness in JavaScript, which would be frozen into the graph. Use a stateless random operation.',
+    )
+  }
+  return replacing(Math, { random }, work)
+}
+
+/** Runs `work` while `target` has other members. */
+function replacing<O extends object, M extends Partial<O>, T>(target: O, members: M & ThisType<O>, work: () => T): T {
+  const before = Object.getOwnPropertyDescriptors(target)
+  Object.assign(target, members)
+  try {
+    return work()
   } finally {
-    backend.binding = native
-    backend.getInputTensorIds = stockIds
+    for (const name of Object.keys(members)) {
+      const descriptor = before[name as keyof typeof before]
+      // A member that came from the prototype shows again once the own one is gone.
+      if (descriptor) Object.defineProperty(target, name, descriptor)
+      else Reflect.deleteProperty(target, name)
+    }
   }
 }

@@ -1,12 +1,13 @@
-import { EspalierError } from '../../errors.js'
-import type { StoredTensor, TensorValues } from '../../formats/safetensors.js'
+import type { StoredTensor, TensorType, TensorValues } from '../../formats/safetensors.js'
 import { INT32, native, type TensorMetadata } from './binding.js'
-import { checkFeeds, checkValues } from './feeds.js'
+import { engineFailure, refusal } from './failure.js'
+import { checkFeeds, checkValues, readable, unknownState } from './feeds.js'
 import type { SignaturePorts } from './graph.js'
-import type { Outputs, Session } from './types.js'
+import { nativeType } from './opaque.js'
+import type { InputSpec, Session, SignatureSpec } from './types.js'
 
 export interface StateNodes {
-  readonly type: StoredTensor['type']
+  readonly type: TensorType
   readonly shape: readonly number[]
   readonly dtype: number
   readonly handle: string
@@ -16,72 +17,85 @@ export interface StateNodes {
   readonly get: string
 }
 
+/** A session on the loaded graph `id`. */
 export function makeSession(
   id: number,
   state: ReadonlyMap<string, StateNodes>,
-  signatures: ReadonlyMap<string, SignaturePorts>,
+  signatures: Readonly<Record<string, SignatureSpec>>,
+  ports: ReadonlyMap<string, SignaturePorts>,
 ): Session {
   // TensorFlow builds an executor for each list of feeds and fetches: the lists are fixed here.
-  const calls = new Map([...signatures].map(([name, ports]) => [name, callOf(ports)]))
+  const calls = new Map(
+    [...ports].map(([name, { inputs, outputs }]) => [
+      name,
+      {
+        stages: Object.values(signatures[name]?.inputs ?? {}).map(makeStage),
+        inputNames: nodeNames(inputs),
+        outputNames: nodeNames(outputs),
+        outputs: [...outputs.keys()],
+      },
+    ]),
+  )
   let isOpen = true
 
   function call(inputs: number[], inputNames: string, outputNames: string): TensorMetadata[] {
-    if (!isOpen) throw new EspalierError('ENGINE_FAILED', 'the session is closed')
     try {
       return native.runSavedModel(id, inputs, inputNames, outputNames)
     } catch (cause) {
-      throw new EspalierError('ENGINE_FAILED', cause instanceof Error ? cause.message : String(cause), [], { cause })
+      throw engineFailure(cause)
     } finally {
       for (const input of inputs) native.deleteTensor(input)
     }
   }
 
+  function requireOpen(): void {
+    if (!isOpen) throw refusal('the session is closed')
+  }
+
   function nodesOf(name: string): StateNodes {
     const nodes = state.get(name)
-    if (!nodes) throw new EspalierError('ENGINE_FAILED', `there is no state '${name}'`)
+    if (!nodes) throw unknownState(name)
     return nodes
   }
 
   return {
     run(signature, feeds) {
-      const ports = signatures.get(signature)
+      requireOpen()
       const prepared = calls.get(signature)
-      if (!ports || !prepared) throw new EspalierError('ENGINE_FAILED', `there is no signature '${signature}'`)
-      const inputs = checkFeeds(signature, ports.inputs, feeds).map(({ shape, dtype, values }) =>
-        native.createTensor(shape, dtype, values),
-      )
+      if (!prepared) throw refusal(`there is no signature '${signature}'`)
+      const values = checkFeeds(signature, signatures[signature]?.inputs ?? {}, feeds)
+      const inputs = prepared.stages.map((stage, index) => stage(values[index]))
       const results = call(inputs, prepared.inputNames, prepared.outputNames).map(take)
       const outputs: Record<string, Float32Array | Int32Array> = {}
       prepared.outputs.forEach((name, index) => {
-        const values = results[index]
-        if (values === undefined || values instanceof Uint8Array)
-          throw new Error(`output ${name} has an unexpected type`)
-        outputs[name] = values
+        const read = results[index]
+        if (read === undefined || read instanceof Uint8Array) throw new Error(`output ${name} has an unexpected type`)
+        outputs[name] = read
       })
-      return outputs satisfies Outputs
+      return outputs
     },
 
     set(values) {
+      requireOpen()
       const entries = Object.entries(values)
       if (entries.length === 0) return
-      const nodes = entries.map(([name, tensor]) => checkValues(name, nodesOf(name), tensor))
-      const inputs = entries.map(([, tensor], index) =>
-        native.createTensor(tensor.shape, nodes[index]?.dtype ?? INT32, tensor.values),
-      )
-      for (const done of call(inputs, nodes.map(({ feed }) => feed).join(','), nodes.map(({ done }) => done).join(',')))
-        native.deleteTensor(done.id)
+      for (const [name, tensor] of entries) checkValues(name, state.get(name), tensor)
+      const nodes = entries.map(([name]) => nodesOf(name))
+      // The graph copies what it is fed (DeepCopy), so the arrays may be handed over as they are.
+      const inputs = entries.map(([, { type, shape, values }]) => native.createTensor(shape, nativeType(type), values))
+      const feeds = nodes.map(({ feed }) => feed).join(',')
+      for (const done of call(inputs, feeds, nodes.map(({ done }) => done).join(','))) native.deleteTensor(done.id)
     },
 
-    get(names = [...state].filter(([, { type }]) => type !== 'uint8').map(([name]) => name)) {
-      const nodes = names.map(nodesOf)
-      const bytes = names.find((_, index) => nodes[index]?.type === 'uint8')
-      if (bytes !== undefined)
-        throw new EspalierError('ENGINE_FAILED', `state '${bytes}' is uint8, which cannot be read back`)
-      if (nodes.length === 0) return {}
+    get(names) {
+      requireOpen()
+      const wanted = readable(state, names)
+      if (wanted.length === 0) return {}
+      const nodes = wanted.map(nodesOf)
       const values = call([], '', nodes.map(({ get }) => get).join(',')).map(take)
       const result: Record<string, StoredTensor> = {}
       nodes.forEach(({ type, shape }, index) => {
-        const name = names[index]
+        const name = wanted[index]
         const read = values[index]
         if (name !== undefined && read !== undefined) result[name] = { type, shape, values: read }
       })
@@ -95,9 +109,23 @@ export function makeSession(
   }
 }
 
-function callOf({ inputs, outputs }: SignaturePorts) {
-  const names = (ports: SignaturePorts['inputs']) => [...ports.values()].map(({ node }) => node).join(',')
-  return { inputNames: names(inputs), outputNames: names(outputs), outputs: [...outputs.keys()] }
+/**
+ * Uploads the values of one input. They are staged at an address that is not a multiple of 64, which makes TensorFlow copy them: a feed
+ * that shared memory with JavaScript would go on sharing it as part of the state, if a step passes it through.
+ */
+function makeStage({ shape, dtype }: InputSpec): (values: TensorValues | undefined) => number {
+  const type = nativeType(dtype)
+  const elements = shape.reduce((a, b) => a * b, 1)
+  const memory = new ArrayBuffer(4 * elements + 4)
+  const staged = type === INT32 ? new Int32Array(memory, 4) : new Float32Array(memory, 4)
+  return (values = staged) => {
+    staged.set(values)
+    return native.createTensor(shape, type, staged)
+  }
+}
+
+function nodeNames(ports: SignaturePorts['inputs']): string {
+  return [...ports.values()].map(({ node }) => node).join(',')
 }
 
 /** Values of a fetched tensor; its handle is freed. */
