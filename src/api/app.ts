@@ -1,5 +1,5 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import Fastify, { type FastifyInstance } from 'fastify'
+import Fastify, { type FastifyInstance, LogController } from 'fastify'
 import { makeApiKeys } from '../db/api-keys.js'
 import type { Database } from '../db/database.js'
 import { makeDatasets } from '../db/datasets.js'
@@ -34,6 +34,9 @@ export interface AppDependencies {
 }
 
 const MAX_JSON_BYTES = 1024 * 1024
+const MAX_PARAM_LENGTH = 500
+/** For sending the whole request, so that a client cannot hold a connection by sending nothing. */
+const REQUEST_TIMEOUT_MS = 30 * 60_000
 const MAX_UPLOAD_BYTES = 512 * 1024 * 1024
 const STREAM_TIMINGS: StreamTimings = { pollMs: 250, heartbeatMs: 15_000 }
 
@@ -47,7 +50,12 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     bodyLimit: MAX_JSON_BYTES,
     clientErrorHandler: answerBrokenRequest,
     frameworkErrors: sendProblem,
+    // Two lines a request are for debugging: clients poll.
+    logController: new LogController({ disableRequestLogging: logLevel !== 'debug' && logLevel !== 'trace' }),
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+    requestTimeout: REQUEST_TIMEOUT_MS,
   }).withTypeProvider<TypeBoxTypeProvider>()
+  app.removeContentTypeParser('text/plain') // Taken by default, but no route reads text.
   const closing = new AbortController()
   app.decorate('context', contextOf(dependencies, closing.signal))
   app.addHook('preClose', async () => closing.abort())

@@ -3,7 +3,7 @@ import { type JobEvent, TERMINAL_EVENTS } from '../contracts/event.js'
 import { TERMINAL_STATUSES, type TrainingJob } from '../contracts/training-job.js'
 import type { StreamTimings } from './context.js'
 
-interface Source {
+export interface EventSource {
   job(): Promise<Pick<TrainingJob, 'status' | 'progress'> | null>
   events(afterSequence: number, limit: number): Promise<JobEvent[]>
 }
@@ -20,7 +20,7 @@ export function isOver({ status }: Pick<TrainingJob, 'status'>): boolean {
  * Ends after the terminal event or when `signal` aborts. It reads the database, so a client may go on at another process.
  */
 export async function* streamEvents(
-  source: Source,
+  source: EventSource,
   sequence: number,
   { pollMs, heartbeatMs }: StreamTimings,
   signal: AbortSignal,

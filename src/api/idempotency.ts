@@ -27,11 +27,20 @@ export function idempotencyOf(request: FastifyRequest, content: unknown): Idempo
   return {
     key,
     fingerprint: createHash('sha256')
-      .update(`${route}\n${JSON.stringify(content)}`)
+      .update(`${route}\n${canonicalJson(content)}`)
       .digest('hex'),
   }
 }
 
 export function markReplayed(reply: FastifyReply, replayed: boolean): void {
   if (replayed) reply.header('idempotency-replayed', 'true')
+}
+
+/** Members in order of their names: the same request written in another order is the same request. */
+function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_, member: unknown) =>
+    typeof member === 'object' && member !== null && !Array.isArray(member)
+      ? Object.fromEntries(Object.entries(member).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : member,
+  )
 }

@@ -59,6 +59,7 @@ function relax<T>(schema: T): T {
   if (!isJson(schema) || !Array.isArray(schema.required) || !isJson(schema.properties)) return schema
   const { properties, required, ...rest } = schema
   const needed = required.filter((name) => !hasDefault(properties[name]))
+  if (needed.length === required.length) return schema
   return { ...rest, ...(needed.length > 0 && { required: needed }), properties } as T // Less is required, nothing else differs.
 }
 

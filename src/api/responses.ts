@@ -1,11 +1,24 @@
-import { STATUS_CODES } from 'node:http'
 import { Problem } from '../contracts/problem.js'
 
-type ProblemStatus = 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 416 | 422 | 500 | 503
+/** RFC 9110's words; Node's own differ between its versions, and the contract must not. */
+const REASONS = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  409: 'Conflict',
+  413: 'Content Too Large',
+  415: 'Unsupported Media Type',
+  416: 'Range Not Satisfiable',
+  422: 'Unprocessable Content',
+  500: 'Internal Server Error',
+  503: 'Service Unavailable',
+} as const
+type ProblemStatus = keyof typeof REASONS
 
 /** Response schemas of the errors that a route can answer with. Those of the API key and of the service itself come everywhere. */
 export function problems(...statuses: ProblemStatus[]) {
-  const all = [...new Set([...statuses, 401, 403, 500, 503])].sort((a, b) => a - b)
+  const all = [...new Set<ProblemStatus>([...statuses, 401, 403, 500, 503])].sort((a, b) => a - b)
   return Object.fromEntries(all.map((status) => [status, problemResponse(status)]))
 }
 
@@ -14,9 +27,9 @@ export function publicProblems(...statuses: ProblemStatus[]) {
   return Object.fromEntries(statuses.map((status) => [status, problemResponse(status)]))
 }
 
-function problemResponse(status: number) {
+function problemResponse(status: ProblemStatus) {
   return {
-    description: STATUS_CODES[status] ?? 'Error',
+    description: REASONS[status],
     content: { 'application/problem+json': { schema: Problem } },
   }
 }

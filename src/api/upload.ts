@@ -1,16 +1,23 @@
+import type { Readable } from 'node:stream'
+import type { Multipart } from '@fastify/multipart'
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
-import { parse } from '../contracts/parse.js'
+import { type FieldError, parse } from '../contracts/parse.js'
 import { readTable, type Table } from '../datasets/csv.js'
 import type { DatasetDraft } from '../datasets/draft.js'
 import { tableToDataset } from '../datasets/table-dataset.js'
-import { problem } from '../errors.js'
+import { EspalierError, problem } from '../errors.js'
+import { findUnstorable } from './storable.js'
 
 const UploadFields = Type.Object(
   {
-    name: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
-    target: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
-    task: Type.Optional(Type.Enum(['classes', 'number'])),
+    name: Type.Optional(Type.String({ minLength: 1, maxLength: 200, description: 'Default: the name of the file' })),
+    target: Type.Optional(Type.String({ minLength: 1, maxLength: 200, description: 'Its column; default the last' })),
+    task: Type.Optional(
+      Type.Enum(['classes', 'number'], {
+        description: 'Default: text and whole numbers are class labels, other numbers are to be predicted as they are',
+      }),
+    ),
   },
   { additionalProperties: false },
 )
@@ -29,26 +36,62 @@ export async function readUpload(request: FastifyRequest): Promise<DatasetDraft>
   const fields: Record<string, unknown> = {}
   let table: Table | null = null
   let fileName = ''
-  for await (const part of request.parts()) {
-    if (part.type === 'field') fields[part.fieldname] = part.value
+  for await (const part of partsOf(request)) {
+    if (part.type === 'field') addField(fields, part.fieldname, part.value)
     else if (part.fieldname !== 'file' || table) {
       part.file.resume()
-      throw problem('REQUEST_INVALID', `send one file, in the part 'file' (got '${part.fieldname}')`)
+      throw rejection([{ pointer: '/file', detail: 'is the one part that may be a file, once' }])
     } else {
-      fileName = part.filename
-      table = await readTable(part.file)
-      if (part.file.truncated) throw problem('BODY_TOO_LARGE', 'the file is larger than this service takes')
+      fileName = safeFileName(part.filename)
+      table = await readWhole(part.file)
     }
   }
+  const unstorable = findUnstorable(fields)
+  if (unstorable) throw rejection([unstorable])
   const parsed = parse(UploadFields, fields)
-  if (!parsed.ok)
-    throw problem(
-      'REQUEST_INVALID',
-      `field ${parsed.errors[0]?.pointer.slice(1)} ${parsed.errors[0]?.detail}`,
-      parsed.errors,
-    )
-  if (!table)
-    throw problem('REQUEST_INVALID', "the part 'file' is missing", [{ pointer: '/file', detail: 'is required' }])
-  const { name = fileName || 'upload', target, task } = parsed.value
+  if (!parsed.ok) throw rejection(parsed.errors)
+  if (!table) throw rejection([{ pointer: '/file', detail: 'is required: a CSV file' }])
+  const { name = fileName, target, task } = parsed.value
   return tableToDataset(table, { name, fileName, target, task })
+}
+
+async function* partsOf(request: FastifyRequest): AsyncGenerator<Multipart> {
+  try {
+    yield* request.parts()
+  } catch (error) {
+    throw asFormFault(error)
+  }
+}
+
+/** A file that is cut off at the limit is too large, whatever is wrong with its last row. */
+async function readWhole(file: Readable & { readonly truncated: boolean }): Promise<Table> {
+  const tooLarge = () => problem('BODY_TOO_LARGE', 'the file is larger than this service takes')
+  const table = await readTable(file).catch((error: unknown) => {
+    throw file.truncated ? tooLarge() : asFormFault(error)
+  })
+  if (file.truncated) throw tooLarge()
+  return table
+}
+
+/** What the parser of forms has to say against a form is the client's fault, but it comes as an Error without a code. */
+function asFormFault(error: unknown): unknown {
+  const isPlain = error instanceof Error && error.constructor === Error && !('code' in error)
+  if (!isPlain) return error
+  return new EspalierError('REQUEST_INVALID', `the form cannot be read: ${error.message}`, [], { cause: error })
+}
+
+function addField(fields: Record<string, unknown>, name: string, value: unknown): void {
+  if (Object.hasOwn(fields, name)) throw rejection([{ pointer: `/${name}`, detail: 'is given twice' }])
+  fields[name] = value
+}
+
+/** A client may call its file what it likes; folders and control characters go. */
+function safeFileName(name: string | undefined): string {
+  const base = name?.split(/[/\\]/).at(-1) ?? ''
+  return base.replace(/\p{Cc}/gu, '').slice(0, 200) || 'upload.csv'
+}
+
+function rejection(errors: readonly FieldError[]): EspalierError {
+  const list = errors.map(({ pointer, detail }) => `${pointer.slice(1)} ${detail}`)
+  return problem('REQUEST_INVALID', `the form: ${list.join('; ')}`, errors)
 }

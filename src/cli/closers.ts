@@ -7,6 +7,8 @@ export interface Closers {
   add<T extends Closable>(opened: T): T
   /** Closes everything, the last opened first, to the end; then throws the first error there was. Further calls wait for the first. */
   close(): Promise<void>
+  /** Closing has begun: broken connections are no news any more. */
+  isClosing(): boolean
 }
 
 export function makeClosers(): Closers {
@@ -23,5 +25,6 @@ export function makeClosers(): Closers {
       return item
     },
     close: () => (closing ??= closeAll()),
+    isClosing: () => closing !== null,
   }
 }

@@ -59,7 +59,9 @@ export async function connectParts(config: Config, databaseUrl: string, log: Log
   await migrate(databaseUrl)
   const database = closers.add(makeDatabase(databaseUrl))
   const queue = closers.add(
-    makeJobQueue(queueConfig(config, databaseUrl), (error) => log.warn({ err: error }, 'the queue is out of reach')),
+    makeJobQueue(queueConfig(config, databaseUrl), (error) => {
+      if (!closers.isClosing()) log.warn({ err: error }, 'the queue is out of reach')
+    }),
   )
   return { database, queue }
 }

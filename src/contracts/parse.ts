@@ -31,6 +31,9 @@ interface Node {
   readonly anyOf?: Node[]
   readonly type?: string
   readonly properties?: Record<string, Node>
+  readonly patternProperties?: Record<string, Node>
+  readonly additionalProperties?: boolean | TSchema
+  readonly required?: readonly string[]
   readonly items?: Node
   readonly const?: unknown
   readonly enum?: unknown[]
@@ -53,29 +56,35 @@ function errorsOf(schema: TSchema, value: unknown, pointer: string): FieldError[
   return leafErrors(schema, value, pointer)
 }
 
+/** Member by member: TypeBox stops after a few errors, and what it reports of the object as a whole would be lost. */
 function objectErrors(schema: TSchema, node: Node, value: Record<string, unknown>, pointer: string): FieldError[] {
-  const properties = node.properties ?? {}
-  const errors: FieldError[] = []
-  for (const [name, property] of Object.entries(properties)) {
-    const at = `${pointer}/${escapePointer(name)}`
-    if (value[name] !== undefined && !Value.Check(property as TSchema, value[name]))
-      errors.push(...errorsOf(property as TSchema, value[name], at))
+  const at = (name: string) => `${pointer}/${escapePointer(name)}`
+  const errors: FieldError[] = (node.required ?? [])
+    .filter((name) => !Object.hasOwn(value, name) || value[name] === undefined)
+    .map((name) => ({ pointer: at(name), detail: 'is required' }))
+  for (const [name, member] of Object.entries(value)) {
+    const property = propertyOf(node, name)
+    if (property === undefined) {
+      if (refusesOthers(node, member)) errors.push({ pointer: at(name), detail: unknownField(node) })
+    } else if (member !== undefined && !Value.Check(property as TSchema, member)) {
+      errors.push(...errorsOf(property as TSchema, member, at(name)))
+    }
   }
-  for (const error of Value.Errors(schema, value)) {
-    if (error.instancePath !== '') continue
-    if (error.keyword === 'required') {
-      for (const name of error.params.requiredProperties)
-        errors.push({ pointer: `${pointer}/${escapePointer(name)}`, detail: 'is required' })
-    } else if (error.keyword === 'additionalProperties') {
-      const allowed = Object.keys(properties).join(', ')
-      for (const name of error.params.additionalProperties)
-        errors.push({
-          pointer: `${pointer}/${escapePointer(String(name))}`,
-          detail: `unknown field; expected one of: ${allowed}`,
-        })
-    } else errors.push({ pointer, detail: error.message })
-  }
-  return errors
+  return errors.length > 0 ? errors : leafErrors(schema, value, pointer)
+}
+
+function propertyOf({ properties = {}, patternProperties = {} }: Node, name: string): Node | undefined {
+  if (Object.hasOwn(properties, name)) return properties[name]
+  return Object.entries(patternProperties).find(([pattern]) => new RegExp(pattern).test(name))?.[1]
+}
+
+function refusesOthers({ additionalProperties: others }: Node, member: unknown): boolean {
+  return others !== undefined && !(typeof others === 'boolean' ? others : Value.Check(others, member))
+}
+
+function unknownField({ properties, patternProperties }: Node): string {
+  if (properties) return `unknown field; expected one of: ${Object.keys(properties).join(', ')}`
+  return `the name must match ${Object.keys(patternProperties ?? {}).join(' or ')}`
 }
 
 function unionErrors(variants: Node[], value: unknown, pointer: string): FieldError[] {

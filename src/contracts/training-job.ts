@@ -96,6 +96,7 @@ export const TrainingJobSpec = Type.Object(
     ),
     priority: Type.Integer({ minimum: 0, maximum: 1000, default: 0, description: 'Higher is sooner' }),
     metadata: Type.Record(Type.String({ pattern: '^[A-Za-z0-9_.-]{1,64}$' }), Type.String({ maxLength: 512 }), {
+      additionalProperties: Type.Never(), // Not `false`, on which TypeBox's Value.Default fails for records.
       maxProperties: 16,
       default: {},
     }),

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream'
-import { parse } from 'csv-parse'
+import { CsvError, parse } from 'csv-parse'
 import type { FieldError } from '../contracts/parse.js'
 import { type EspalierError, problem } from '../errors.js'
 import { type Column, makeColumn, type Place, quote } from './column.js'
@@ -10,25 +10,44 @@ export interface Table {
   readonly rows: number
 }
 
-const MAX_COLUMNS = 10_000
+export interface TableLimits {
+  readonly rows: number
+  readonly columns: number
+  /** Rows · columns: what has to fit in memory, at 4 bytes each and again while it is stored. */
+  readonly cells: number
+}
+export const TABLE_LIMITS: TableLimits = { rows: 5_000_000, columns: 16_384, cells: 50_000_000 }
+
 const MAX_ERRORS = 20
+const MAX_NAME_LENGTH = 200
+/** A quotation mark that is never closed ends here and not with the memory. */
+const MAX_RECORD_BYTES = 4 * 1024 * 1024
 
 /**
  * Reads a table: UTF-8, comma-separated (RFC 4180), first line the names of the columns.
- * @throws DATASET_INVALID naming row and column: no rows, missing or double names, ragged rows, empty cells, numbers that are not finite
+ * @throws DATASET_INVALID naming row and column: no rows, missing or double names, ragged rows, empty cells, numbers that are not finite,
+ * more than the limits
  */
-export async function readTable(body: Readable): Promise<Table> {
+export async function readTable(body: Readable, limits: TableLimits = TABLE_LIMITS): Promise<Table> {
   const errors: FieldError[] = []
   let columns: Column[] | null = null
   let rows = 0
   for await (const { record, line } of recordsOf(body)) {
-    if (columns === null) columns = checkHeader(record).map(makeColumn)
-    else errors.push(...addRow(columns, record, { row: ++rows, line }))
+    if (columns === null) {
+      columns = checkHeader(record, limits).map(makeColumn)
+      continue
+    }
+    rows += 1
+    if (rows > limits.rows || rows * columns.length > limits.cells)
+      throw unusable(
+        `the file has more than ${rows - 1} rows of ${columns.length} columns, which is more than is taken`,
+      )
+    errors.push(...addRow(columns, record, { row: rows, line }))
     if (errors.length >= MAX_ERRORS) break
   }
-  if (columns === null) throw problem('DATASET_INVALID', 'the file is empty: its first line must name the columns')
+  if (columns === null) throw unusable('the file is empty: its first line must name the columns')
   if (errors.length > 0) throw invalid(errors.slice(0, MAX_ERRORS))
-  if (rows === 0) throw problem('DATASET_INVALID', 'the file has a header but no rows')
+  if (rows === 0) throw unusable('the file has a header but zero rows')
   return { columns, rows }
 }
 
@@ -56,13 +75,25 @@ export function invalid(errors: readonly FieldError[]): EspalierError {
   return problem('DATASET_INVALID', errors[0]?.detail ?? 'the data cannot be used', errors)
 }
 
+/** The file as a whole is at fault. */
+function unusable(detail: string): EspalierError {
+  return invalid([{ pointer: '/file', detail }])
+}
+
 interface Line {
   readonly record: string[]
   readonly info: { readonly lines: number }
 }
 
 async function* recordsOf(body: Readable): AsyncGenerator<{ record: string[]; line: number }> {
-  const parser = parse({ bom: true, info: true, relax_column_count: true, skip_empty_lines: true, trim: true })
+  const parser = parse({
+    bom: true,
+    info: true,
+    relax_column_count: true,
+    skip_empty_lines: true,
+    trim: true,
+    max_record_size: MAX_RECORD_BYTES,
+  })
   const feeding = feed(body, parser)
   try {
     for await (const item of parser) {
@@ -104,23 +135,38 @@ function drained(parser: ReturnType<typeof parse>): Promise<void> {
 }
 
 function unreadable(error: unknown): unknown {
-  if (error instanceof TypeError)
-    return problem('DATASET_INVALID', 'the file is not UTF-8 text: save it as CSV in UTF-8')
-  if (error instanceof Error && 'code' in error && String(error.code).startsWith('CSV_'))
-    return problem('DATASET_INVALID', `the file is not CSV: ${error.message}`)
-  return error
+  if (error instanceof TypeError && 'code' in error && error.code === 'ERR_ENCODING_INVALID_ENCODED_DATA')
+    return unusable('the file is not UTF-8 text: save it as CSV in UTF-8')
+  if (!(error instanceof CsvError)) return error
+  const line = typeof error.lines === 'number' ? ` (line ${error.lines})` : ''
+  if (error.code === 'CSV_QUOTE_NOT_CLOSED') return unusable(`a quotation mark is never closed${line}`)
+  if (error.code === 'CSV_MAX_RECORD_SIZE')
+    return unusable(`a row is longer than ${MAX_RECORD_BYTES} bytes${line}; is a quotation mark never closed?`)
+  return unusable(`the file is not CSV: ${error.message}`)
 }
 
-function checkHeader(header: string[]): string[] {
-  if (header.length < 2)
-    throw problem('DATASET_INVALID', 'the file needs at least two columns: a feature and the target')
-  if (header.length > MAX_COLUMNS)
-    throw problem('DATASET_INVALID', `the file has ${header.length} columns; at most ${MAX_COLUMNS} are taken`)
-  const empty = header.indexOf('')
-  if (empty >= 0) throw problem('DATASET_INVALID', `column ${empty + 1} has no name in the header`)
-  const double = header.find((name, index) => header.indexOf(name) !== index)
-  if (double !== undefined) throw problem('DATASET_INVALID', `the header names column ${quote(double)} twice`)
+function checkHeader(header: readonly string[], limits: TableLimits): readonly string[] {
+  if (header.length < 2) {
+    const hint = /[;\t|]/.test(header[0] ?? '') ? '; columns are separated by commas' : ''
+    throw unusable(`the file has one column, and needs at least two: a feature and the target${hint}`)
+  }
+  if (header.length > limits.columns)
+    throw unusable(`the file has ${header.length} columns; at most ${limits.columns} are taken`)
+  const first = new Map<string, number>()
+  const errors = header.flatMap((name, index) => {
+    const fault = faultOfName(name, first.get(name))
+    if (fault === null) first.set(name, index + 1)
+    return fault === null ? [] : [{ pointer: '/file', detail: `header, column ${index + 1}: ${fault}` }]
+  })
+  if (errors.length > 0) throw invalid(errors.slice(0, MAX_ERRORS))
   if (header.every((name) => Number.isFinite(Number(name))))
-    throw problem('DATASET_INVALID', 'the first line must name the columns, but it holds numbers alone')
+    throw unusable('the first line must name the columns, but it holds numbers alone')
   return header
+}
+
+function faultOfName(name: string, sameAs: number | undefined): string | null {
+  if (name === '') return 'has no name'
+  if (name.length > MAX_NAME_LENGTH) return `the name is longer than ${MAX_NAME_LENGTH} characters`
+  if (name.includes('\0')) return 'the name has a control character'
+  return sameAs === undefined ? null : `${quote(name)} is the name of column ${sameAs} already`
 }

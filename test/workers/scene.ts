@@ -68,8 +68,8 @@ export async function openScene() {
     store,
     log,
     get,
-    async startWorker(id: string): Promise<Worker> {
-      const timings = { heartbeatMs: 100, leaseMs: 3000, graceMs: 5000 }
+    async startWorker(id: string, heartbeatMs = 100): Promise<Worker> {
+      const timings = { heartbeatMs, leaseMs: 3000, graceMs: 5000 }
       const worker = await startWorker({ id, attempts, queue, storage, trainerCount: 1, log: quiet, timings })
       workers.push(worker)
       return worker

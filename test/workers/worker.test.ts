@@ -130,17 +130,16 @@ describe('two workers', () => {
 
 describe('the sweeper', () => {
   it('gives a job to another worker when its lease runs out, and the first one stops', async () => {
-    const worker = await scene.startWorker('slow')
+    // Its heartbeats are so rare that nothing but its writes can tell it that the job is not its own any more.
+    const worker = await scene.startWorker('slow', 60_000)
     const id = await scene.submit(LONG)
     await checkpointOf(1, id)
-    // As if the worker had been out of reach: its lease is over, somebody else takes the job.
     await scene.database.prisma
       .$executeRaw`update training_jobs set lease_until = now() - interval '1 minute' where id = ${id}`
     await scene.sweep()
     const job = await scene.untilEnded(id)
-    expect(job).toMatchObject({ status: 'succeeded' })
-    expect(job.attempt).toBeGreaterThan(1)
-    expect(await recordedSteps(scene.log, id)).toHaveLength(LONG.steps)
+    expect(job).toMatchObject({ status: 'succeeded', attempt: 2 })
+    expect(await recordedSteps(scene.log, id)).toEqual(Array.from({ length: LONG.steps }, (_, step) => step))
     await worker.close()
   })
 })

@@ -1,0 +1,122 @@
+import fc from 'fast-check'
+import { type TSchema, Type } from 'typebox'
+import { describe, expect, it } from 'vitest'
+import { parse } from '../../src/contracts/parse.js'
+import { TrainingJobSpec } from '../../src/contracts/training-job.js'
+
+const MINIMAL = {
+  datasetId: 'ds_01979f4e-8f43-7b1c-a3a0-1f2d3c4b5a69',
+  model: { kind: 'preset', name: 'lenet-300-100' },
+}
+const errorsOf = (schema: TSchema, input: unknown) => {
+  const parsed = parse(schema, input)
+  return parsed.ok ? [] : parsed.errors
+}
+const pointersOf = (changes: Record<string, unknown>) =>
+  errorsOf(TrainingJobSpec, { ...MINIMAL, ...changes }).map(({ pointer }) => pointer)
+
+describe('defaults', () => {
+  it('are filled in at every depth, in unions too', () => {
+    const parsed = parse(TrainingJobSpec, {
+      ...MINIMAL,
+      clipping: { mode: 'global-norm', maxNorm: 1 },
+      optimizer: { kind: 'sgd', momentum: 0.9, schedule: { kind: 'cosine' } },
+      pruning: { schedule: { kind: 'polynomial', finalSparsity: 0.9, beginStep: 0, endStep: 10 } },
+    })
+    expect(parsed).toMatchObject({
+      ok: true,
+      value: {
+        loss: 'sparse-categorical-crossentropy',
+        batchSize: 128,
+        validation: { fraction: 0 },
+        checkpoints: { everySteps: 500, keep: 3 },
+        limits: { maxSeconds: 86_400, maxAttempts: 3 },
+        clipping: { mode: 'global-norm', maxNorm: 1, p: 2, onNonFinite: 'fail' },
+        optimizer: { learningRate: 0.01, nesterov: false, l2: 0, schedule: { beginStep: 0, finalFraction: 0 } },
+        pruning: {
+          criterion: 'magnitude',
+          granularity: { kind: 'element' },
+          scope: 'layer',
+          include: ['*'],
+          schedule: { initialSparsity: 0, frequency: 100, power: 3 },
+        },
+      },
+    })
+  })
+
+  it('make clipping none and the optimizer Adam when both are left out', () => {
+    const parsed = parse(TrainingJobSpec, MINIMAL)
+    expect(parsed).toMatchObject({
+      ok: true,
+      value: {
+        clipping: { mode: 'none', onNonFinite: 'fail' },
+        optimizer: { kind: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-7, schedule: { kind: 'constant' } },
+      },
+    })
+    expect(parsed.ok && 'pruning' in parsed.value).toBe(false)
+  })
+
+  it('are a fixed point: what was filled in is taken as it is', () => {
+    const first = parse(TrainingJobSpec, MINIMAL)
+    expect(first.ok && parse(TrainingJobSpec, first.value)).toEqual(first)
+  })
+
+  it('leave the input alone', () => {
+    const input = structuredClone(MINIMAL)
+    parse(TrainingJobSpec, input)
+    expect(input).toEqual(MINIMAL)
+  })
+})
+
+describe('errors', () => {
+  it.each([
+    ['a missing field', { model: undefined }, ['/model']],
+    ['a wrong value in a record', { metadata: { team: 5 } }, ['/metadata/team']],
+    ['a wrong name in a record', { metadata: { 'my team': 'x' } }, ['/metadata/my team']],
+    ['a member of Object.prototype', { toString: 1 }, ['/toString']],
+    [
+      'more errors than TypeBox reports',
+      { a: 1, b: 1, c: 1, d: 1, e: 1, f: 1, g: 1, h: 1, i: 1 },
+      [...'abcdefghi'].map((name) => `/${name}`),
+    ],
+    ['an unknown field', { batchsize: 3 }, ['/batchsize']],
+    ['an unknown field inside a union', { clipping: { mode: 'norm', maxNorm: 1, p: 2 } }, ['/clipping/p']],
+    ['a variant that does not exist', { clipping: { mode: 'agc' } }, ['/clipping/mode']],
+    ['a union without its discriminator', { clipping: { maxNorm: 1 } }, ['/clipping/mode']],
+    ['a union that is no object', { clipping: 'norm' }, ['/clipping']],
+    ['a wrong member of an array', { exports: ['onnx'] }, ['/exports/0']],
+    ['the same member twice', { exports: ['sparse', 'sparse'] }, ['/exports']],
+    ['a layer', { model: { kind: 'layers', inputShape: [2], layers: [{ type: 'dense' }] } }, ['/model/layers/0/units']],
+    ['a slash in a name', { 'a/b~c': 1 }, ['/a~1b~0c']],
+    ['several at once', { seed: -1, batchSize: 0 }, ['/batchSize', '/seed']],
+  ])('point to %s', (_, changes, expected) => {
+    expect(pointersOf(changes).sort()).toEqual(expected)
+  })
+
+  it('say what is allowed', () => {
+    const [error] = errorsOf(TrainingJobSpec, { ...MINIMAL, clipping: { mode: 'agc' } })
+    expect(error?.detail).toBe('must be one of: "none", "value", "norm", "global-norm"')
+  })
+
+  it('are at most twenty', () => {
+    const many = Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`x${i}`, 1]))
+    expect(errorsOf(TrainingJobSpec, { ...MINIMAL, ...many })).toHaveLength(20)
+  })
+
+  it('are never empty for what is refused, whatever it is', () =>
+    fc.assert(
+      fc.property(fc.jsonValue(), (input) => {
+        const parsed = parse(TrainingJobSpec, input)
+        expect(parsed.ok ? 0 : parsed.errors.length).toBeGreaterThan(0)
+      }),
+    ))
+
+  it('come for exactly the values that the schema refuses', () => {
+    const schema = Type.Object({ n: Type.Integer({ minimum: 1, maximum: 3 }) }, { additionalProperties: false })
+    fc.assert(
+      fc.property(fc.integer({ min: -5, max: 5 }), (n) => {
+        expect(parse(schema, { n }).ok).toBe(n >= 1 && n <= 3)
+      }),
+    )
+  })
+})
