@@ -12,6 +12,7 @@ import { auth } from './plugins/auth.js'
 import { conditionalRequests } from './plugins/conditional-requests.js'
 import { openApi } from './plugins/open-api.js'
 import { answerBrokenRequest, problemResponses, sendProblem } from './plugins/problem-responses.js'
+import { promptClosing } from './plugins/prompt-closing.js'
 import { requestIdOf, requestIds } from './plugins/request-ids.js'
 import { validation } from './plugins/validation.js'
 import { artifactRoutes } from './routes/artifacts.js'
@@ -59,6 +60,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
   const closing = new AbortController()
   app.decorate('context', contextOf(dependencies, closing.signal))
   app.addHook('preClose', async () => closing.abort())
+  await app.register(promptClosing)
   await app.register(requestIds)
   await app.register(problemResponses)
   await app.register(validation)

@@ -140,6 +140,19 @@ describe('conditional requests', () => {
   })
 })
 
+it('closes at once though a client has connected in advance', async () => {
+  const app = await buildApp({ database: scene.database, store: scene.store, queue: { ping: async () => {} } })
+  const { port } = new URL(await app.listen({ host: '127.0.0.1', port: 0 }))
+  const socket = connect(Number(port), '127.0.0.1')
+  const ended = new Promise((resolve) => socket.on('close', resolve).on('error', () => undefined))
+  await new Promise((resolve) => socket.once('connect', resolve))
+  await (await fetch(`http://127.0.0.1:${port}/healthz`)).text() // The server has taken the connection by now.
+  const begun = Date.now()
+  await app.close()
+  await ended
+  expect(Date.now() - begun).toBeLessThan(2_000)
+})
+
 describe('readiness', () => {
   it('names the part that is out of reach, while the process is alive', async () => {
     const database = makeDatabase('postgresql://nobody@127.0.0.1:1/nothing')

@@ -82,8 +82,11 @@ async function sendStream(
     events: (sequence: number, limit: number) => jobLog.events(job.id, sequence, limit),
   }
   const stream = streamEvents(source, after, streamTimings, AbortSignal.any([left.signal, closing]))
-  return reply
-    .type('text/event-stream; charset=utf-8')
-    .headers({ 'cache-control': 'no-cache, no-transform', 'x-accel-buffering': 'no' })
-    .send(Readable.from(stream))
+  return (
+    reply
+      .type('text/event-stream; charset=utf-8')
+      // The connection ends with the stream: kept alive, it would hold up a service that closes.
+      .headers({ 'cache-control': 'no-cache, no-transform', 'x-accel-buffering': 'no', connection: 'close' })
+      .send(Readable.from(stream))
+  )
 }
