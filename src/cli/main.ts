@@ -19,6 +19,8 @@ try {
   process.stderr.write(`espalier: ${explain(error)}\n`)
   process.exitCode = 1
 }
+// Everything is closed and written by now; what may still hold the process is a timer of ten seconds in Prisma's migration engine.
+process.exit()
 
 /** Mistakes of the program come with the stack that says where to look; everything else is meant for the reader. */
 function explain(error: unknown): string {

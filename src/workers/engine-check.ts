@@ -8,6 +8,7 @@ export type EngineCheck =
   | { readonly ok: true; readonly info: EngineInfo }
   | { readonly ok: false; readonly message: string }
 
+const REMEDY = '`npm run setup`'
 const PROBE_TIMEOUT_MS = 120_000
 
 /** Loads TensorFlow in a child process, so that the caller neither carries it nor goes down with it. */
@@ -20,10 +21,14 @@ export function checkEngine(): Promise<EngineCheck> {
       (error, stdout, stderr) => {
         if (!error) return resolve({ ok: true, info: JSON.parse(lastLine(stdout)) as EngineInfo }) // printed by engine-probe.ts
         const message = error.killed ? `TensorFlow did not load within ${PROBE_TIMEOUT_MS / 1000} s` : reason(stderr)
-        resolve({ ok: false, message: `${message || error.message} Run \`npm run setup\` to install the engine.` })
+        resolve({ ok: false, message: withRemedy(message || error.message) })
       },
     )
   })
+}
+
+function withRemedy(message: string): string {
+  return message.includes(REMEDY) ? message : `${message} Run ${REMEDY} to install the engine.`
 }
 
 /** The line of an uncaught error that carries its message: `EspalierError: …`, `Error: …`. */

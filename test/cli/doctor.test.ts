@@ -1,7 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { espalier } from '../support/espalier-process.js'
 
 let folder: string
@@ -29,4 +29,33 @@ it('names a database that is out of reach and what to do, exit code 1', async ()
   expect(run.stdout).toMatch(/^database\s+WRONG/m)
   expect(run.stdout).toContain('database: check DATABASE_URL')
   expect(run.stdout).not.toContain('secret')
+})
+
+describe('without TensorFlow', () => {
+  let withoutTensorflow: { NODE_OPTIONS: string }
+  beforeAll(async () => {
+    // What Node says when the addon was never built.
+    const hook = path.join(folder, 'no-tensorflow.cjs')
+    await writeFile(
+      hook,
+      `const load = require('node:module')._load
+       require('node:module')._load = (name, ...rest) => {
+         if (name === '@tensorflow/tfjs-node-gpu') throw new Error("Cannot find module 'tfjs_binding.node'")
+         return load(name, ...rest)
+       }`,
+    )
+    withoutTensorflow = { NODE_OPTIONS: `--require ${hook}` }
+  })
+
+  it('doctor says what to run', async () => {
+    const run = await espalier(['doctor', '--data', folder], withoutTensorflow)
+    expect(run.code).toBe(1)
+    expect(run.stdout).toMatch(/^engine +WRONG +TensorFlow is not installed .*npm run setup/m)
+  })
+
+  it('the service does not start and says what to run', async () => {
+    const run = await espalier(['serve', '--data', folder, '--port', '0'], withoutTensorflow)
+    expect(run.code).toBe(1)
+    expect(run.stderr).toMatch(/espalier: The worker does not start: TensorFlow is not installed .*npm run setup/)
+  })
 })
