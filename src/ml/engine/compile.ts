@@ -1,12 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import os from 'node:os'
-import path from 'node:path'
 import type { Tensor } from '@tensorflow/tfjs-core'
 import type { StoredTensor, StoredTensors } from '../../formats/safetensors.js'
-import { handleOf, INT32, native } from './binding.js'
-import { engineFailure, refusal } from './failure.js'
+import { handleOf, INT32 } from './binding.js'
+import { refusal } from './failure.js'
 import { checkOutput, checkUpdate } from './feeds.js'
 import { GraphBuilder, type Port, type SignaturePorts } from './graph.js'
+import { loadGraph } from './load-graph.js'
 import { nativeType, upload } from './opaque.js'
 import { attr } from './proto.js'
 import { record } from './recorder.js'
@@ -30,7 +28,7 @@ export function compile(state: StoredTensors, signatures: Readonly<Record<string
     const ports = new Map(
       Object.entries(signatures).map(([name, spec]) => [name, recordSignature(graph, nodes, tensors, name, spec)]),
     )
-    const session = makeSession(load(graph), nodes, signatures, ports)
+    const session = makeSession(loadGraph(graph.serialize()), nodes, signatures, ports)
     try {
       session.set(state)
     } catch (error) {
@@ -139,17 +137,4 @@ function stateTensor(state: Readonly<Record<string, Tensor>>, key: string): Tens
   const tensor = state[key]
   if (!tensor) throw new Error(`no state ${key}`)
   return tensor
-}
-
-/** The loader takes a folder; it may go as soon as the graph is in the session. */
-function load(graph: GraphBuilder): number {
-  const folder = mkdtempSync(path.join(os.tmpdir(), 'espalier-graph-'))
-  try {
-    writeFileSync(path.join(folder, 'saved_model.pb'), graph.serialize())
-    return native.loadSavedModel(folder, 'serve')
-  } catch (cause) {
-    throw engineFailure(cause, 'TensorFlow refused the graph')
-  } finally {
-    rmSync(folder, { recursive: true, force: true })
-  }
 }
