@@ -21,6 +21,7 @@ import { datasetRoutes } from './routes/datasets.js'
 import { eventRoutes } from './routes/events.js'
 import { healthRoutes } from './routes/health.js'
 import { metricRoutes } from './routes/metrics.js'
+import { problemTypeRoutes } from './routes/problem-types.js'
 import { trainingJobRoutes } from './routes/training-jobs.js'
 
 export interface AppDependencies {
@@ -69,6 +70,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
   await app.register(conditionalRequests)
   const routes = [
     healthRoutes,
+    problemTypeRoutes,
     datasetRoutes,
     trainingJobRoutes,
     eventRoutes,

@@ -181,3 +181,12 @@ describe('readiness', () => {
     })
   })
 })
+
+it('explains every problem where its type points to', async () => {
+  const { type } = (await inject('GET', '/nowhere')).json<{ type: string }>()
+  const [path = '', anchor = ''] = type.split('#')
+  const page = await inject('GET', path)
+  expect(page.headers['content-type']).toContain('text/html')
+  expect(anchor).toBe('route-not-found')
+  expect(page.body).toContain(`id="${anchor}"`)
+})

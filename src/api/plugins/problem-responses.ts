@@ -6,6 +6,7 @@ import { makeId } from '../../contracts/ids.js'
 import type { Problem } from '../../contracts/problem.js'
 import { type EspalierError, problem } from '../../errors.js'
 import { toEspalierError } from '../error-mapping.js'
+import { problemTypeOf } from '../problem-type.js'
 
 const MEDIA_TYPE = 'application/problem+json'
 const RETRY_AFTER_SECONDS = 5
@@ -46,7 +47,7 @@ export function sendProblem(thrown: unknown, request: FastifyRequest, reply: Fas
 
 function toProblem(error: EspalierError, instance: string, requestId: string): Problem {
   return {
-    type: `/docs/problems#${error.code.toLowerCase().replaceAll('_', '-')}`,
+    type: problemTypeOf(error.code),
     title: error.title,
     status: error.status,
     detail: error.message,
