@@ -1,3 +1,4 @@
+import type { Scope } from '../contracts/scope.js'
 import type { ApiKeys } from '../db/api-keys.js'
 import type { Database } from '../db/database.js'
 import type { Datasets } from '../db/datasets.js'
@@ -5,8 +6,6 @@ import type { JobLog } from '../db/job-log.js'
 import type { TrainingJobs } from '../db/training-jobs.js'
 import type { JobQueue } from '../queue/job-queue.js'
 import type { ObjectStore } from '../storage/object-store.js'
-
-export type Scope = 'datasets:read' | 'datasets:write' | 'jobs:read' | 'jobs:write'
 
 export interface StreamTimings {
   /** How often an event stream looks for news. */

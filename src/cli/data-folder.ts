@@ -1,8 +1,7 @@
 import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { SCOPES } from '../contracts/scope.js'
 import type { ApiKeys } from '../db/api-keys.js'
 import { apiKeyFile, type RunningService, readIfThere, serviceFile } from './target.js'
-
-export const ALL_SCOPES = ['datasets:read', 'datasets:write', 'jobs:read', 'jobs:write'] as const
 
 export interface StoredKey {
   readonly key: string
@@ -16,7 +15,7 @@ export async function ensureApiKey(dataFolder: string, apiKeys: ApiKeys): Promis
   const file = apiKeyFile(dataFolder)
   const stored = (await readIfThere(file))?.trim()
   if (stored && (await apiKeys.authenticate(stored)) !== null) return { key: stored, created: false }
-  const key = await apiKeys.create(projectId, ALL_SCOPES)
+  const key = await apiKeys.create(projectId, SCOPES)
   await mkdir(dataFolder, { recursive: true })
   await writeFile(file, `${key}\n`, { mode: 0o600 })
   // `mode` has no say when the file was there already.

@@ -44,7 +44,9 @@ export const Dataset = Type.Object(
   {
     id: DatasetId,
     name: Type.String(),
-    status: Type.Enum(['processing', 'ready', 'failed']),
+    status: Type.Enum(['ready'], {
+      description: 'Data are checked and stored before the answer, so a dataset that exists is ready',
+    }),
     source: Type.String({ description: '`builtin:mnist` or `upload:<file name>`' }),
     schema: DatasetSchema,
     bytes: Type.Integer(),

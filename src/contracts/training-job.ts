@@ -84,7 +84,12 @@ export const TrainingJobSpec = Type.Object(
     ),
     limits: Type.Object(
       {
-        maxSeconds: Type.Integer({ minimum: 1, maximum: 2_592_000, default: 86_400 }),
+        maxSeconds: Type.Integer({
+          minimum: 1,
+          maximum: 2_147_483,
+          default: 86_400,
+          description: 'From the start of the first attempt, waiting between attempts included; then the job fails',
+        }),
         maxAttempts: Type.Integer({
           minimum: 1,
           maximum: 20,
@@ -117,7 +122,7 @@ export const JobProgress = Type.Object(
     epoch: Type.Integer({ description: 'From 0' }),
     loss: Type.Number(),
     accuracy: Type.Union([Type.Number(), Type.Null()], {
-      description: 'Share of right answers in the last batches; null for regression',
+      description: 'Share of right answers in the last batches; null unless `accuracy` is among the metrics',
     }),
     gradientNorm: Type.Number({ description: 'L2 norm over all gradients, before clipping' }),
     clippedStepShare: Type.Number({ description: 'Share of steps, so far, in which clipping changed a gradient' }),
@@ -190,7 +195,7 @@ const orNull = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) =
 export const TrainingJob = Type.Object(
   {
     id: JobId,
-    status: Type.Enum([...JOB_STATUSES]),
+    status: Type.Enum([...JOB_STATUSES], { description: 'No job can be paused yet' }),
     spec: TrainingJobSpec,
     attempt: Type.Integer({ description: 'Executions begun; 0 while the first is awaited' }),
     cancelRequested: Type.Boolean(),

@@ -37,7 +37,8 @@ export interface Attempts {
   /** Writes event checkpoint.saved too. Returns the keys of objects that no row names any more: delete them. */
   addCheckpoint(ref: AttemptRef, checkpoint: StoredCheckpoint, keep: number): Promise<string[]>
   /** An artifact of the same name from an attempt before is replaced. */
-  addArtifact(ref: AttemptRef, artifact: StoredArtifact): Promise<void>
+  /** Keys of the object that it replaces, which nothing names any more. */
+  addArtifact(ref: AttemptRef, artifact: StoredArtifact): Promise<string[]>
   /** running → succeeded, with event job.succeeded. */
   succeed(ref: AttemptRef, result: JobResult): Promise<void>
   /** running → failed, with event job.failed. */
@@ -76,12 +77,14 @@ export function makeAttempts(db: Database): Attempts {
     addArtifact: ({ jobId, attempt }, { name, key, ...columns }) =>
       prisma.$transaction(async (tx) => {
         await fenced(tx, { jobId, attempt }, {})
+        const former = await tx.artifact.findUnique({ where: { jobId_name: { jobId, name } } })
         const row = { ...columns, objectKey: key, attempt, createdAt: new Date() }
         await tx.artifact.upsert({
           where: { jobId_name: { jobId, name } },
           create: { jobId, name, ...row },
           update: row,
         })
+        return former && former.objectKey !== key ? [former.objectKey] : []
       }),
     succeed: (ref, result) =>
       prisma.$transaction((tx) => end(tx, ref, { status: 'succeeded', result: toJson(result) }, ['job.succeeded', {}])),

@@ -8,7 +8,7 @@ import { createOnce, type IdempotencyKey } from './idempotency.js'
 import { fromJson, fromJsonOrNull, toJson } from './json.js'
 import { decodeCursor, type Listing, toListing } from './listing.js'
 import { enqueue } from './outbox.js'
-import type { Transaction } from './transaction.js'
+import { databaseTime, type Transaction } from './transaction.js'
 
 export interface JobFilter {
   readonly status?: JobStatus | undefined
@@ -104,7 +104,11 @@ async function cancel(tx: Transaction, projectId: string, id: string): Promise<T
   const isRunning = row.status === 'running'
   const changed = await tx.trainingJob.update({
     where: { id },
-    data: { ...NEXT_EVENT, cancelRequested: true, ...(!isRunning && { status: 'cancelled', endedAt: new Date() }) },
+    data: {
+      ...NEXT_EVENT,
+      cancelRequested: true,
+      ...(!isRunning && { status: 'cancelled', endedAt: await databaseTime(tx) }),
+    },
   })
   await appendEvent(tx, changed, isRunning ? 'job.cancel-requested' : 'job.cancelled', {})
   if (!isRunning) await tx.outbox.deleteMany({ where: { jobId: id } })

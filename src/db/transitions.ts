@@ -24,7 +24,7 @@ export async function end(
   change: Prisma.TrainingJobUpdateManyMutationInput,
   [type, data]: [EventType, Record<string, unknown>],
 ): Promise<void> {
-  const job = await fenced(tx, ref, { ...NEXT_EVENT, ...RELEASED, ...change, endedAt: new Date() })
+  const job = await fenced(tx, ref, { ...NEXT_EVENT, ...RELEASED, ...change, endedAt: await databaseTime(tx) })
   await appendEvent(tx, job, type, data)
 }
 

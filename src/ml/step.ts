@@ -77,7 +77,7 @@ export function makeTrainStep(parts: StepParts): StepFunction {
     const { gradientNorm, clipScale, clipped: engaged } = clipped.info
     if (!gradientNorm || !clipScale || !engaged) throw new Error('clipping gave no norm, scale or flag')
     return {
-      state: keepIfNotFinite(next, state, tf.add(loss, gradientNorm)),
+      state: keepIfNotFinite(next, state, [loss, gradientNorm]),
       outputs: { loss, ...metricSums(spec.metrics ?? [], outputs, labels), gradientNorm, clipScale, clipped: engaged },
     }
   }
@@ -157,9 +157,10 @@ function maskAll(
   return masked
 }
 
-/** `witness` is NaN or infinite exactly if something is. */
-function keepIfNotFinite(next: Tensors, state: Tensors, witness: Tensor): Tensors {
-  const condition = tf.isFinite(witness)
+/** The new state, or the old one where a witness is NaN or infinite: the loss, or the norm, which is that exactly if a gradient is. */
+function keepIfNotFinite(next: Tensors, state: Tensors, witnesses: readonly Tensor[]): Tensors {
+  // Each by itself: the sum of two large numbers may overflow.
+  const condition = witnesses.map((witness) => tf.isFinite(witness)).reduce((a, b) => tf.logicalAnd(a, b))
   // The kernel takes a scalar condition as it is; tf.where would first blow it up to the shape of every tensor.
   const select = (t: Tensor, e: Tensor): Tensor => tf.engine().runKernel('Select', { condition, t, e })
   return Object.fromEntries(Object.entries(next).map(([name, tensor]) => [name, select(tensor, tensorAt(state, name))]))

@@ -63,7 +63,7 @@ export function makeRecorder(
       }
       case 'artifact': {
         const { type: _, ...artifact } = message
-        return attempts.addArtifact(ref, artifact)
+        return remove(await attempts.addArtifact(ref, artifact))
       }
     }
   }

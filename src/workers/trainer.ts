@@ -1,6 +1,7 @@
 import { EspalierError } from '../errors.js'
 import { decodeSafetensors } from '../formats/safetensors.js'
 import type { TrainReport } from '../ml/train.js'
+import { TrainingFailure } from '../ml/training-failure.js'
 import { makeObjectStore } from '../storage/make-object-store.js'
 import type { ObjectStore } from '../storage/object-store.js'
 import type { FromTrainer, StopReason, ToTrainer } from './protocol.js'
@@ -63,16 +64,11 @@ async function run(start: Start): Promise<FromTrainer> {
 
 /** @throws the error itself when it is not known to be final: the worker then takes it for the death of the trainer and tries again. */
 function failureOf(error: unknown): FromTrainer {
-  if (isTrainingFailure(error))
+  if (error instanceof TrainingFailure)
     return { type: 'failed', failure: { code: error.code, message: error.message, step: error.step } }
   if (error instanceof EspalierError && !error.retryable)
     return { type: 'failed', failure: { code: error.code, message: error.message, step: null } }
   throw error
-}
-
-/** By shape and not by class: its module would load TensorFlow too early. */
-function isTrainingFailure(error: unknown): error is Error & { code: string; step: number | null } {
-  return error instanceof Error && error.name === 'TrainingFailure' && 'code' in error && 'step' in error
 }
 
 function makeReport(store: ObjectStore, keyPrefix: string): TrainReport {

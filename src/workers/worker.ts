@@ -16,7 +16,7 @@ export interface WorkerOptions {
   /** Jobs at a time: one a device. */
   readonly trainerCount: number
   readonly log: Log
-  readonly timings?: Partial<Timings>
+  readonly timings: Pick<Timings, 'leaseMs' | 'graceMs'> & Partial<Timings>
 }
 
 export interface Worker {
@@ -26,7 +26,8 @@ export interface Worker {
   close(): Promise<void>
 }
 
-const TIMINGS: Timings = { heartbeatMs: 1000, leaseMs: 15_000, graceMs: 10_000 }
+/** Answers to a heartbeat carry the wish to cancel, so this is how long one waits. */
+const HEARTBEAT_MS = 1000
 
 /** @throws ENGINE_MISSING when TensorFlow does not load on this machine. */
 export async function startWorker(options: WorkerOptions): Promise<Worker> {
@@ -34,7 +35,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const engine = await checkEngine()
   if (!engine.ok) throw new EspalierError('ENGINE_MISSING', `The worker does not start: ${engine.message}`)
 
-  const timings = { ...TIMINGS, ...options.timings }
+  const timings: Timings = { heartbeatMs: HEARTBEAT_MS, ...options.timings }
   const store = makeObjectStore(options.storage)
   const running = new Set<RunningAttempt>()
   let closing = false

@@ -39,5 +39,5 @@ export const tf = load()
 /** What TensorFlow read from the environment when it was loaded; other values give other bits. */
 export const environment = {
   intraOpThreads: Number(process.env.TF_NUM_INTRAOP_THREADS) || os.availableParallelism(),
-  oneDnn: process.env.TF_ENABLE_ONEDNN_OPTS !== '0',
+  oneDnn: !['0', 'false'].includes((process.env.TF_ENABLE_ONEDNN_OPTS ?? '').toLowerCase()),
 } as const

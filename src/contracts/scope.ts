@@ -1,0 +1,3 @@
+/** What an API key may be allowed to do; every route below /v1 asks for one. */
+export const SCOPES = ['datasets:read', 'datasets:write', 'jobs:read', 'jobs:write'] as const
+export type Scope = (typeof SCOPES)[number]
