@@ -216,8 +216,9 @@ describe('checkpoints and artifacts', () => {
     const id = await create()
     const ref = await claimed(id)
     const artifact = { name: 'weights.safetensors', mediaType: 'application/octet-stream', sha256: 'aa', key: 'k1' }
-    await attempts().addArtifact(ref, { ...artifact, bytes: 5_000_000_000 })
-    await attempts().addArtifact(ref, { ...artifact, bytes: 2, key: 'k2' })
+    expect(await attempts().addArtifact(ref, { ...artifact, bytes: 5_000_000_000 })).toEqual([])
+    expect(await attempts().addArtifact(ref, { ...artifact, bytes: 2, key: 'k2' })).toEqual(['k1'])
+    expect(await attempts().addArtifact(ref, { ...artifact, bytes: 2, key: 'k2' })).toEqual([])
     const log = makeJobLog(db)
     expect(await log.artifacts(id)).toEqual([
       { name: artifact.name, mediaType: artifact.mediaType, bytes: 2, sha256: 'aa', createdAt: expect.any(String) },

@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest'
+import type { DatasetSchema } from '../../src/contracts/dataset.js'
 import type { TrainingJobSpec } from '../../src/contracts/training-job.js'
 import type { StoredTensors } from '../../src/formats/safetensors.js'
 import { prepareData } from '../../src/ml/data.js'
@@ -15,11 +16,11 @@ afterAll(() => {
   for (const session of open) session.close()
 })
 
-function stepOf(spec: TrainingJobSpec, changes: StoredTensors = {}) {
+function stepOf(spec: TrainingJobSpec, changes: StoredTensors = {}, schema = moons, data = moonData()) {
   const model = buildModel(expandModel(spec.model), spec.loss)
   const parts: StepParts = { spec, model, pruned: prunedKernels(spec, model) }
   const initial = { ...initialState(parts), ...changes }
-  const state = { ...prepareData(moonData(), moons, spec).state, ...initial }
+  const state = { ...prepareData(data, schema, spec).state, ...initial }
   const make = (build: typeof compile) => {
     const session = build(state, { train: trainSignature(parts, 20) })
     open.push(session)
@@ -76,5 +77,35 @@ describe('a train step', () => {
     const { loss, gradientNorm } = session.run('train', feeds(0))
     expect(Number.isFinite(loss?.[0]) && Number.isFinite(gradientNorm?.[0])).toBe(false)
     expect(session.get(Object.keys(initial))).toEqual(initial)
+  })
+
+  it('takes a finite loss and norm for what they are, however large their sum', () => {
+    // 4 features of 1e22, targets 1e16, weights 0: loss 1e32, gradient 2 · 1e16 · 1e22 = 2e38 each, whose norm 4e38 no float32 holds.
+    const schema: DatasetSchema = {
+      ...moons,
+      exampleShape: [4],
+      columns: null,
+      target: { kind: 'number', size: 1 },
+      testRows: 0,
+    }
+    const column = (size: number, value: number) => new Float32Array(90 * size).fill(value)
+    const data: StoredTensors = {
+      'train.features': { type: 'float32', shape: [90, 4], values: column(4, 1e22) },
+      'train.labels': { type: 'float32', shape: [90, 1], values: column(1, 1e16) },
+    }
+    const spec = moonSpec({
+      model: { kind: 'layers', inputShape: [4], layers: [{ type: 'dense', units: 1, name: 'output' }] },
+      loss: 'mean-squared-error',
+      normalization: 'none',
+      metrics: [],
+      optimizer: { kind: 'sgd', learningRate: 0.1 },
+    })
+    const zero: StoredTensors = { 'output/kernel': { type: 'float32', shape: [4, 1], values: new Float32Array(4) } }
+    const session = stepOf(spec, zero, schema, data).compiled()
+    const { loss, clipped } = session.run('train', feeds(0))
+    expect([loss?.[0], clipped?.[0]]).toEqual([Math.fround(1e32), 1])
+    // Clipped to norm 1, every gradient is −1/2; the learning rate of `feeds` is 0.05.
+    for (const weight of session.get(['output/kernel'])['output/kernel']?.values ?? [])
+      expect(weight).toBeCloseTo(0.025, 6)
   })
 })

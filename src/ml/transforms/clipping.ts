@@ -102,7 +102,7 @@ export function clipByGlobalNorm(maxNorm: number, p: NormOrder = 2): GradientTra
 
 /**
  * `scale` = min(1, maxNorm / norm). Where it lies below the normal floats (norm beyond 1e38 · maxNorm) it is applied in two steps,
- * each of which is a normal float: g · first · second.
+ * each of which is a normal float: g · first / divisor. Two multiplications would not do: TensorFlow's optimizer merges their factors.
  */
 function clipFactors(norm: ScaledNorm, maxNorm: number) {
   const exceeds = tf.greater(norm.scaled, tf.mul(norm.unit, maxNorm))
@@ -112,13 +112,13 @@ function clipFactors(norm: ScaledNorm, maxNorm: number) {
   return {
     scale: combined,
     first: tf.where(isTiny, norm.unit, combined),
-    second: tf.where(isTiny, ratio, 1),
+    divisor: tf.where(isTiny, tf.div(norm.scaled, maxNorm), 1),
     clipped: tf.cast(exceeds, 'float32'),
   }
 }
 
 function scale(grad: Tensors[string], clip: ReturnType<typeof clipFactors>) {
-  return tf.mul(tf.mul(grad, clip.first), clip.second)
+  return tf.div(tf.mul(grad, clip.first), clip.divisor)
 }
 
 function normInfo(norm: ScaledNorm) {
