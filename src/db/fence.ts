@@ -30,7 +30,8 @@ export async function fenced(
 ): Promise<TrainingJob> {
   const [job] = await tx.trainingJob.updateManyAndReturn({
     where: { ...where, id: ref.jobId, status: 'running', attempt: ref.attempt },
-    data,
+    // Without any change Prisma would only read the row, and nothing would hold it.
+    data: { updatedAt: new Date(), ...data },
   })
   if (!job) throw new StaleAttemptError(ref)
   return job
