@@ -35,8 +35,10 @@ export async function* streamEvents(
     const events = await source.events(last, PAGE)
     const messages = events.map(format)
     const now = JSON.stringify(job?.progress ?? null)
-    if (now !== progress && now !== 'null') messages.unshift(`event: progress\ndata: ${now}\n\n`)
-    progress = now
+    // Where a job stands comes after what has happened; of one that is over, its result tells.
+    const isCurrent = job !== null && !isOver(job) && events.length < PAGE
+    if (isCurrent && now !== progress && now !== 'null') messages.push(`event: progress\ndata: ${now}\n\n`)
+    if (isCurrent) progress = now
     if (messages.length === 0 && Date.now() - spokenAt >= heartbeatMs) messages.push(': heartbeat\n\n')
     if (messages.length > 0) spokenAt = Date.now()
     for (const message of messages) yield message

@@ -1,5 +1,5 @@
 import type { SwaggerTransform, SwaggerTransformObject } from '@fastify/swagger'
-import type { FastifySchema } from 'fastify'
+import type { FastifySchema, RouteOptions } from 'fastify'
 
 type Json = Readonly<Record<string, unknown>>
 /** Stands for `$ref` until @fastify/swagger is through, which would try to resolve it. */
@@ -14,7 +14,7 @@ export const transformRoute: SwaggerTransform<FastifySchema> = (input) => {
   const { schema, url, route } = input
   // Only @fastify/swagger's Swagger 2 mode has no openapiObject.
   const found: Components = 'openapiObject' in input ? componentsOf(input.openapiObject) : new Map()
-  const { body, querystring, ...rest } = schema ?? {}
+  const { body, querystring, ...rest } = withNotModified(schema ?? {}, route)
   const scope = route.config?.scope
   return {
     url,
@@ -33,6 +33,18 @@ export const finishDocument: SwaggerTransformObject = (document) => {
   const schemas = Object.fromEntries([...componentsOf(openapiObject)].sort(([a], [b]) => (a < b ? -1 : 1)))
   const finished = withReferences({ ...openapiObject, components: { ...openapiObject.components, schemas } })
   return finished as typeof openapiObject // The same document, with references in place of their placeholders.
+}
+
+/** Every JSON answer to GET has an ETag: see the plugin conditional-requests. */
+function withNotModified(
+  schema: FastifySchema,
+  { method, config }: Pick<RouteOptions, 'method' | 'config'>,
+): FastifySchema {
+  if (method !== 'GET' || config?.scope === undefined || !isJson(schema.response)) return schema
+  return {
+    ...schema,
+    response: { ...schema.response, 304: { type: 'null', description: 'The client has it already' } },
+  }
 }
 
 function componentsOf(document: object): Components {

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { describeApi } from '../../src/api/describe-api.js'
+import { VERSION } from '../../src/version.js'
 
 const COMMITTED = new URL('../../openapi.yaml', import.meta.url)
 type Json = Record<string, unknown>
@@ -49,4 +50,11 @@ it('names every operation once and asks for the API key on every route below /v1
   )
   expect(new Set(operations.map(({ id }) => id)).size).toBe(operations.length)
   for (const { path, security } of operations) expect(security !== undefined, path).toBe(path.startsWith('/v1/'))
+})
+
+it('names the version of the package', async () => {
+  const { version } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    version: string
+  }
+  expect(VERSION).toBe(version)
 })

@@ -18,6 +18,7 @@ const ALL = [
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   contracts: ['errors'],
   errors: ['contracts'],
+  version: [],
   config: ['contracts', 'errors', 'storage', 'queue'],
   formats: ['contracts', 'errors'],
   planning: ['contracts', 'errors'],
@@ -26,9 +27,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   db: ['contracts', 'errors', 'config'],
   storage: ['contracts', 'errors', 'config'],
   queue: ['contracts', 'errors', 'config'],
-  api: ['contracts', 'errors', 'config', 'planning', 'formats', 'datasets', 'db', 'storage', 'queue'],
+  api: ['contracts', 'errors', 'version', 'config', 'planning', 'formats', 'datasets', 'db', 'storage', 'queue'],
   workers: ALL,
-  cli: [...ALL, 'api'],
+  cli: [...ALL, 'api', 'version'],
 }
 
 /** Packages and built-in modules that a part is held to; parts that are not listed choose freely. */
@@ -42,9 +43,7 @@ const EXTERNAL: readonly { readonly within: string; readonly only: readonly stri
       'node:os',
       'node:path',
       'node:module',
-      'node:url',
       'node:util',
-      'node:crypto',
     ],
   },
   {
@@ -55,7 +54,7 @@ const EXTERNAL: readonly { readonly within: string; readonly only: readonly stri
   { within: 'contracts/', only: ['typebox', 'uuidv7'] },
   { within: 'formats/', only: ['node:zlib', 'node:buffer'] },
 ]
-const TENSORFLOW_ONLY_IN = ['ml', 'cli']
+const TENSORFLOW_ONLY_IN = ['ml']
 
 /** Files that may read or set `process.env`. The engine sets TF_CPP_MIN_LOG_LEVEL before it loads TensorFlow. */
 const ENVIRONMENT = ['config.ts', 'ml/engine/tensorflow.ts']

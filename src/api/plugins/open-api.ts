@@ -2,6 +2,7 @@ import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
+import { VERSION } from '../../version.js'
 import { finishDocument, transformRoute } from '../open-api-document.js'
 
 const DESCRIPTION = `Trains neural networks with gradient clipping, makes them smaller by pruning, and gives back metrics and files.
@@ -15,7 +16,7 @@ const plugin: FastifyPluginAsync = async (app) => {
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
-      info: { title: 'Espalier', version: '1.0.0', description: DESCRIPTION, license: { name: 'Apache-2.0' } },
+      info: { title: 'Espalier', version: VERSION, description: DESCRIPTION, license: { name: 'Apache-2.0' } },
       tags: [
         { name: 'datasets', description: 'Data to train on' },
         { name: 'training-jobs', description: 'Training, clipping and pruning' },
@@ -26,7 +27,13 @@ const plugin: FastifyPluginAsync = async (app) => {
     transform: transformRoute,
     transformObject: finishDocument,
   })
-  await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true, uiConfig: { persistAuthorization: true } })
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    staticCSP: true,
+    // The service speaks http, perhaps behind a proxy: a browser must not be told to ask for its own scripts by https.
+    transformStaticCSP: (header) => header.replace(/\s*upgrade-insecure-requests;?/, ''),
+    uiConfig: { persistAuthorization: true },
+  })
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
 }
 export const openApi = fp(plugin, { name: 'open-api' })
