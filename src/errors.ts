@@ -31,9 +31,15 @@ export const CATALOGUE = {
   UNAVAILABLE: { status: 503, title: 'A part of the service is out of reach', retryable: true },
   // Codes of failed jobs: they come in `failure.code`, not as an HTTP status.
   NON_FINITE_GRADIENT: { status: 422, title: 'A gradient became NaN or infinite', retryable: false },
+  DIVERGED: { status: 422, title: 'The weights or an evaluation became NaN or infinite', retryable: false },
   ENGINE_MISSING: { status: 503, title: 'The training engine is not installed', retryable: false },
   ENGINE_FAILED: { status: 500, title: 'The training engine reported an error', retryable: false },
   WORKER_SHUTDOWN: { status: 503, title: 'The worker was shut down; the job is queued again', retryable: true },
+  STORAGE_UNAVAILABLE: {
+    status: 503,
+    title: 'The database was out of reach; the job is queued again',
+    retryable: true,
+  },
   TRAINER_DIED: { status: 500, title: 'The trainer process ended unexpectedly', retryable: true },
   TIME_LIMIT: { status: 422, title: 'The job ran longer than limits.maxSeconds', retryable: false },
   CHECKPOINT_INVALID: { status: 500, title: 'A checkpoint cannot be read', retryable: false },

@@ -1,17 +1,20 @@
 import { type Static, Type } from 'typebox'
+import { SMALLEST_FLOAT32 } from './float32.js'
 
 const strict = { additionalProperties: false }
 const onNonFinite = Type.Enum(['fail'], {
   default: 'fail',
   description: 'What happens when a gradient is NaN or infinite: `fail` ends the job and names step and layer',
 })
-const maxNorm = Type.Number({ exclusiveMinimum: 0, maximum: 3.4e38 })
+const bound = (description: string) => Type.Number({ minimum: SMALLEST_FLOAT32, maximum: 3.4e38, description })
+const maxNorm = bound('Largest norm that is left as it is')
 
+/** What is done to the gradients of a step before the optimizer uses them. */
 export const ClippingSpec = Type.Union(
   [
     Type.Object({ mode: Type.Literal('none'), onNonFinite }, strict),
     Type.Object(
-      { mode: Type.Literal('value'), maxValue: Type.Number({ exclusiveMinimum: 0, maximum: 3.4e38 }), onNonFinite },
+      { mode: Type.Literal('value'), maxValue: bound('Largest absolute value that is left as it is'), onNonFinite },
       { ...strict, description: 'g ← min(max(g, −maxValue), maxValue)' },
     ),
     Type.Object(
@@ -31,4 +34,3 @@ export const ClippingSpec = Type.Union(
   { default: { mode: 'none' } },
 )
 export type ClippingSpec = Static<typeof ClippingSpec>
-export type ClippingMode = ClippingSpec['mode']

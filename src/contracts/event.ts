@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox'
 import { Timestamp } from './ids.js'
 
-export const EVENT_TYPES = [
+const EVENT_TYPES = [
   'job.created', // accepted and queued
   'attempt.started', // a worker claimed it; data: {worker, resumedFromStep}
   'attempt.interrupted', // trainer or worker died or shut down; queued again; data: {reason, code}
@@ -14,7 +14,9 @@ export const EVENT_TYPES = [
   'job.failed', // terminal; data: JobFailure
   'job.cancelled', // terminal
 ] as const
+/** What happened to a job. */
 export type EventType = (typeof EVENT_TYPES)[number]
+/** No event follows one of these. */
 export const TERMINAL_EVENTS: readonly EventType[] = ['job.succeeded', 'job.failed', 'job.cancelled']
 
 /** Durable; `sequence` counts from 1 within a job and is the SSE event id. */
@@ -22,8 +24,8 @@ export const JobEvent = Type.Object(
   {
     sequence: Type.Integer({ minimum: 1 }),
     type: Type.Enum([...EVENT_TYPES]),
-    attempt: Type.Integer({ minimum: 0 }),
-    data: Type.Record(Type.String(), Type.Unknown()),
+    attempt: Type.Integer({ minimum: 0, description: 'Executions begun by then' }),
+    data: Type.Record(Type.String(), Type.Unknown(), { description: 'By type; {} for those that have none' }),
     at: Timestamp,
   },
   { additionalProperties: false, $id: 'JobEvent' },

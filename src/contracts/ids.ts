@@ -2,10 +2,11 @@ import { Type } from 'typebox'
 import { uuidv7 } from 'uuidv7'
 
 /** Every id is a prefix that names the kind of thing and a UUIDv7 (sortable by creation time): `job_0197…`. */
-export type IdPrefix = 'job' | 'ds' | 'prj' | 'key' | 'evt' | 'req'
+type IdPrefix = 'job' | 'ds' | 'prj' | 'key' | 'evt' | 'req'
 
 const UUID = '[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}'
 
+/** A new id. */
 export function makeId(prefix: IdPrefix): string {
   return `${prefix}_${uuidv7()}`
 }

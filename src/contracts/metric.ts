@@ -5,15 +5,24 @@ import { type Static, Type } from 'typebox'
  * tensor, 1 = untouched; for mode `value` the ratio of the norms), `clipped` (0 or 1), `sparsity`. At the end of an epoch: `validation.loss`, …
  */
 export const MetricSeries = Type.Object(
-  { name: Type.String(), steps: Type.Array(Type.Integer()), values: Type.Array(Type.Number()) },
+  {
+    name: Type.String({ examples: ['loss'] }),
+    steps: Type.Array(Type.Integer({ minimum: 0 }), { description: 'From 0, ascending' }),
+    values: Type.Array(Type.Number(), { description: 'values[i] belongs to steps[i]' }),
+  },
   { additionalProperties: false, $id: 'MetricSeries' },
 )
 export type MetricSeries = Static<typeof MetricSeries>
 
+/** Which points of which series are asked for. */
 export const MetricsQuery = Type.Object({
   names: Type.Optional(Type.String({ maxLength: 1000, description: 'Comma-separated; default all' })),
-  fromStep: Type.Optional(Type.Integer({ minimum: 0, maximum: 2_147_483_647 })),
-  toStep: Type.Optional(Type.Integer({ minimum: 0, maximum: 2_147_483_647, description: 'Exclusive' })),
+  fromStep: Type.Optional(
+    Type.Integer({ minimum: 0, maximum: 2_147_483_647, description: 'Inclusive; default 0, the first step' }),
+  ),
+  toStep: Type.Optional(
+    Type.Integer({ minimum: 0, maximum: 2_147_483_647, description: 'Exclusive; default: to the end' }),
+  ),
   points: Type.Optional(
     Type.Integer({
       minimum: 4,

@@ -13,7 +13,9 @@ const name = Type.Optional(
 const Window = (description: string) =>
   Type.Union([Extent(description), Type.Tuple([Extent('height'), Extent('width')])])
 
+/** Names of the activations, `linear` first, which changes nothing. */
 export const ACTIVATIONS = ['linear', 'relu', 'sigmoid', 'tanh', 'softmax'] as const
+/** `softmax` goes over the last axis; the others work element by element. */
 export type ActivationName = (typeof ACTIVATIONS)[number]
 const activation = Type.Enum([...ACTIVATIONS], { default: 'linear' })
 const padding = Type.Enum(['valid', 'same'], {
@@ -23,11 +25,11 @@ const padding = Type.Enum(['valid', 'same'], {
 const kernelInitializer = Type.Enum(['glorot-uniform', 'he-normal'], { default: 'glorot-uniform' })
 const useBias = Type.Boolean({ default: true })
 
-export const DenseLayer = Type.Object(
+const DenseLayer = Type.Object(
   { type: Type.Literal('dense'), name, units: Extent('Outputs'), activation, useBias, kernelInitializer },
   { ...strict, description: 'y = activation(x · kernel + bias); kernel [inputs, units]' },
 )
-export const Conv2dLayer = Type.Object(
+const Conv2dLayer = Type.Object(
   {
     type: Type.Literal('conv2d'),
     name,
@@ -46,18 +48,18 @@ const pooling = {
   strides: Type.Optional(Window('Default: poolSize')),
   padding,
 }
-export const MaxPooling2dLayer = Type.Object({ type: Type.Literal('max-pooling2d'), name, ...pooling }, strict)
-export const AveragePooling2dLayer = Type.Object({ type: Type.Literal('average-pooling2d'), name, ...pooling }, strict)
-export const FlattenLayer = Type.Object(
+const MaxPooling2dLayer = Type.Object({ type: Type.Literal('max-pooling2d'), name, ...pooling }, strict)
+const AveragePooling2dLayer = Type.Object({ type: Type.Literal('average-pooling2d'), name, ...pooling }, strict)
+const FlattenLayer = Type.Object(
   { type: Type.Literal('flatten'), name },
   { ...strict, description: 'Row-major, channels last' },
 )
-export const ActivationLayer = Type.Object(
+const ActivationLayer = Type.Object(
   { type: Type.Literal('activation'), name, activation: Type.Enum([...ACTIVATIONS]) },
   strict,
 )
 
-export const Layer = Type.Union([
+const Layer = Type.Union([
   DenseLayer,
   Conv2dLayer,
   MaxPooling2dLayer,
@@ -65,14 +67,18 @@ export const Layer = Type.Union([
   FlattenLayer,
   ActivationLayer,
 ])
+/** One layer of a model, each with the defaults of its type filled in. */
 export type Layer = Static<typeof Layer>
-export type LayerType = Layer['type']
+type LayerType = Layer['type']
+/** The layer of one type. */
 export type LayerOf<T extends LayerType> = Extract<Layer, { type: T }>
 
-export const PRESETS = ['lenet-300-100', 'lenet-5'] as const
+const PRESETS = ['lenet-300-100', 'lenet-5'] as const
+/** Models that are known by name. */
 export type PresetName = (typeof PRESETS)[number]
 
-export const PresetModel = Type.Object({ kind: Type.Literal('preset'), name: Type.Enum([...PRESETS]) }, strict)
+const PresetModel = Type.Object({ kind: Type.Literal('preset'), name: Type.Enum([...PRESETS]) }, strict)
+/** A model as a chain of layers, the first of which takes examples of `inputShape`. */
 export const LayersModel = Type.Object(
   {
     kind: Type.Literal('layers'),
@@ -86,5 +92,6 @@ export const LayersModel = Type.Object(
   strict,
 )
 export type LayersModel = Static<typeof LayersModel>
+/** The model of a job: by name, or layer by layer. */
 export const ModelSpec = Type.Union([PresetModel, LayersModel])
 export type ModelSpec = Static<typeof ModelSpec>

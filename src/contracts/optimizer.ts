@@ -1,9 +1,16 @@
 import { type Static, Type } from 'typebox'
+import { LARGEST_FLOAT32_BELOW_1, SMALLEST_FLOAT32 } from './float32.js'
 
 const strict = { additionalProperties: false }
-const learningRate = (byDefault: number) => Type.Number({ exclusiveMinimum: 0, maximum: 1000, default: byDefault })
+const learningRate = (byDefault: number) =>
+  Type.Number({
+    minimum: SMALLEST_FLOAT32,
+    maximum: 1000,
+    default: byDefault,
+    description: 'Before the schedule is applied',
+  })
 const Fraction = (byDefault: number, description: string) =>
-  Type.Number({ minimum: 0, exclusiveMaximum: 1, default: byDefault, description })
+  Type.Number({ minimum: 0, maximum: LARGEST_FLOAT32_BELOW_1, default: byDefault, description })
 const l2 = Type.Number({
   minimum: 0,
   maximum: 10,
@@ -11,7 +18,7 @@ const l2 = Type.Number({
   description: 'Coupled L2 penalty: g ← g + l2 · w for kernels (not biases), after clipping',
 })
 
-export const LearningRateSchedule = Type.Union(
+const LearningRateSchedule = Type.Union(
   [
     Type.Object({ kind: Type.Literal('constant') }, strict),
     Type.Object(
@@ -35,9 +42,8 @@ export const LearningRateSchedule = Type.Union(
   ],
   { default: { kind: 'constant' } },
 )
-export type LearningRateSchedule = Static<typeof LearningRateSchedule>
 
-export const SgdOptimizer = Type.Object(
+const SgdOptimizer = Type.Object(
   {
     kind: Type.Literal('sgd'),
     learningRate: learningRate(0.01),
@@ -48,17 +54,18 @@ export const SgdOptimizer = Type.Object(
   },
   strict,
 )
-export const AdamOptimizer = Type.Object(
+const AdamOptimizer = Type.Object(
   {
     kind: Type.Literal('adam'),
     learningRate: learningRate(0.001),
     beta1: Fraction(0.9, 'Decay of the first moment'),
     beta2: Fraction(0.999, 'Decay of the second moment'),
-    epsilon: Type.Number({ exclusiveMinimum: 0, maximum: 1, default: 1e-7, description: 'Added to √v' }),
+    epsilon: Type.Number({ minimum: SMALLEST_FLOAT32, maximum: 1, default: 1e-7, description: 'Added to √v' }),
     l2,
     schedule: LearningRateSchedule,
   },
   strict,
 )
+/** How weights follow from gradients; steps count from 0. */
 export const OptimizerSpec = Type.Union([SgdOptimizer, AdamOptimizer], { default: { kind: 'adam' } })
 export type OptimizerSpec = Static<typeof OptimizerSpec>

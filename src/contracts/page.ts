@@ -1,5 +1,6 @@
 import { type TSchema, Type } from 'typebox'
 
+/** Which part of a list is asked for. */
 export const PageQuery = {
   limit: Type.Integer({ minimum: 1, maximum: 200, default: 50, description: 'Items on the page' }),
   cursor: Type.Optional(Type.String({ maxLength: 512, description: '`nextCursor` of the page before' })),

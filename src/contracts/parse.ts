@@ -7,6 +7,7 @@ export interface FieldError {
   readonly detail: string
 }
 
+/** The value with its defaults, or what is wrong with it. */
 export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly errors: FieldError[] }
 
 const DISCRIMINATORS = ['kind', 'mode', 'type'] as const

@@ -4,6 +4,7 @@ const strict = { additionalProperties: false }
 const sparsity = (description: string) => Type.Number({ minimum: 0, exclusiveMaximum: 1, description })
 const step = (description: string) => Type.Integer({ minimum: 0, description })
 
+/** When masks are set anew, and how sparse they are then. */
 export const SparsitySchedule = Type.Union([
   Type.Object(
     {
@@ -16,12 +17,22 @@ export const SparsitySchedule = Type.Union([
   Type.Object(
     {
       kind: Type.Literal('polynomial'),
-      initialSparsity: Type.Number({ minimum: 0, exclusiveMaximum: 1, default: 0 }),
+      initialSparsity: Type.Number({
+        minimum: 0,
+        exclusiveMaximum: 1,
+        default: 0,
+        description: 'Fraction removed at beginStep',
+      }),
       finalSparsity: sparsity('Fraction removed at endStep'),
       beginStep: step('First mask update'),
       endStep: Type.Integer({ minimum: 1, description: 'Last mask update' }),
       frequency: Type.Integer({ minimum: 1, default: 100, description: 'Steps between mask updates' }),
-      power: Type.Number({ exclusiveMinimum: 0, maximum: 16, default: 3 }),
+      power: Type.Number({
+        exclusiveMinimum: 0,
+        maximum: 16,
+        default: 3,
+        description: '1: linear; larger: more at the start',
+      }),
     },
     {
       ...strict,
@@ -30,11 +41,13 @@ export const SparsitySchedule = Type.Union([
     },
   ),
 ])
+/** Sparsity is the share of weights removed, 0 ≤ s < 1; steps count from 0, and a mask is set before its step. */
 export type SparsitySchedule = Static<typeof SparsitySchedule>
 
 const Patterns = (byDefault: string[], description: string) =>
   Type.Array(Type.String({ minLength: 1, maxLength: 128 }), { default: byDefault, maxItems: 100, description })
 
+/** Which weights are removed, and when. */
 export const PruningSpec = Type.Object(
   {
     criterion: Type.Enum(['magnitude'], {
@@ -53,5 +66,7 @@ export const PruningSpec = Type.Object(
   strict,
 )
 export type PruningSpec = Static<typeof PruningSpec>
+/** Names of the scores that weights can be ranked by. */
 export type CriterionName = PruningSpec['criterion']
+/** What the sparsity is reached in: every layer by itself, or all of them together. */
 export type PruningScope = PruningSpec['scope']

@@ -6,13 +6,16 @@ import { OptimizerSpec } from './optimizer.js'
 import { PruningSpec } from './pruning.js'
 
 const strict = { additionalProperties: false }
+const count = (description: string) => Type.Integer({ minimum: 0, description })
+const share = (description: string) => Type.Number({ minimum: 0, maximum: 1, description: `${description}, 0 to 1` })
 
-export const LOSSES = ['sparse-categorical-crossentropy', 'mean-squared-error'] as const
+const LOSSES = ['sparse-categorical-crossentropy', 'mean-squared-error'] as const
+/** What training minimizes: its mean over the examples of a batch. */
 export type LossName = (typeof LOSSES)[number]
-export const METRICS = ['accuracy', 'mean-absolute-error'] as const
+const METRICS = ['accuracy', 'mean-absolute-error'] as const
+/** Means over examples that are recorded beside the loss; `accuracy` is a share, 0 to 1. */
 export type MetricName = (typeof METRICS)[number]
-export const EXPORTS = ['safetensors', 'sparse'] as const
-export type ExportName = (typeof EXPORTS)[number]
+const EXPORTS = ['safetensors', 'sparse'] as const
 
 /** What a client asks for. Every default is filled in and returned in the stored job. */
 export const TrainingJobSpec = Type.Object(
@@ -44,7 +47,7 @@ export const TrainingJobSpec = Type.Object(
     steps: Type.Optional(
       Type.Integer({ minimum: 1, maximum: 100_000_000, description: 'Optimizer updates; instead of `epochs`' }),
     ),
-    batchSize: Type.Integer({ minimum: 1, maximum: 65_536, default: 128 }),
+    batchSize: Type.Integer({ minimum: 1, maximum: 65_536, default: 128, description: 'Examples an update' }),
     seed: Type.Integer({
       minimum: 0,
       maximum: 2_147_483_647,
@@ -66,8 +69,8 @@ export const TrainingJobSpec = Type.Object(
     pruning: Type.Optional(PruningSpec),
     checkpoints: Type.Object(
       {
-        everySteps: Type.Integer({ minimum: 1, default: 500 }),
-        keep: Type.Integer({ minimum: 1, maximum: 100, default: 3 }),
+        everySteps: Type.Integer({ minimum: 1, default: 500, description: 'Updates between two checkpoints' }),
+        keep: Type.Integer({ minimum: 1, maximum: 100, default: 3, description: 'The newest are kept' }),
       },
       { ...strict, default: {} },
     ),
@@ -110,25 +113,30 @@ export const TrainingJobSpec = Type.Object(
 )
 export type TrainingJobSpec = Static<typeof TrainingJobSpec>
 
+/** Where a job can stand in its life. */
 export const JOB_STATUSES = ['queued', 'running', 'paused', 'succeeded', 'failed', 'cancelled'] as const
+/** One of `JOB_STATUSES`. */
 export type JobStatus = (typeof JOB_STATUSES)[number]
+/** A job in one of these never changes again. */
 export const TERMINAL_STATUSES: readonly JobStatus[] = ['succeeded', 'failed', 'cancelled']
 
 /** Where a running job stands; replaced about twice a second while it runs. */
 export const JobProgress = Type.Object(
   {
-    step: Type.Integer({ description: 'Updates done' }),
-    steps: Type.Integer({ description: 'Updates in all' }),
-    epoch: Type.Integer({ description: 'From 0' }),
-    loss: Type.Number(),
-    accuracy: Type.Union([Type.Number(), Type.Null()], {
-      description: 'Share of right answers in the last batches; null unless `accuracy` is among the metrics',
+    step: Type.Integer({ minimum: 0, description: 'Updates done' }),
+    steps: Type.Integer({ minimum: 1, description: 'Updates in all' }),
+    epoch: Type.Integer({ minimum: 0, description: 'From 0' }),
+    loss: Type.Number({ description: 'Mean over the last batches' }),
+    accuracy: Type.Union([Type.Number({ minimum: 0, maximum: 1 }), Type.Null()], {
+      description: 'Share of right answers in the last batches, 0 to 1; null unless `accuracy` is among the metrics',
     }),
-    gradientNorm: Type.Number({ description: 'L2 norm over all gradients, before clipping' }),
-    clippedStepShare: Type.Number({ description: 'Share of steps, so far, in which clipping changed a gradient' }),
-    sparsity: Type.Number({ description: 'Share of the prunable weights that is removed' }),
-    stepsPerSecond: Type.Number(),
-    etaSeconds: Type.Union([Type.Number(), Type.Null()]),
+    gradientNorm: Type.Number({ minimum: 0, description: 'L2 norm over all gradients, before clipping' }),
+    clippedStepShare: share('Share of steps, so far, in which clipping changed a gradient'),
+    sparsity: share('Share of the prunable weights that is removed'),
+    stepsPerSecond: Type.Number({ minimum: 0, description: 'Over the time since the last report' }),
+    etaSeconds: Type.Union([Type.Number({ minimum: 0 }), Type.Null()], {
+      description: 'Seconds until the last step at this pace; null while the pace is unknown',
+    }),
   },
   strict,
 )
@@ -139,40 +147,54 @@ export const EnginePins = Type.Object(
   {
     tensorflow: Type.String({ examples: ['2.21.0'] }),
     device: Type.Enum(['cpu', 'gpu']),
-    intraOpThreads: Type.Integer(),
-    oneDnn: Type.Boolean(),
-    xla: Type.Boolean(),
-    seed: Type.Integer(),
+    intraOpThreads: Type.Integer({ description: 'Threads of one operation' }),
+    oneDnn: Type.Boolean({ description: 'Kernels of oneDNN are in use' }),
+    xla: Type.Boolean({ description: 'Steps are compiled by XLA' }),
+    seed: Type.Integer({ description: 'Of the spec' }),
   },
   strict,
 )
 export type EnginePins = Static<typeof EnginePins>
 
+const means = Type.Record(Type.String(), Type.Number())
+
 const LayerSparsity = Type.Object(
-  { layer: Type.String(), weights: Type.Integer(), removed: Type.Integer(), sparsity: Type.Number() },
+  {
+    layer: Type.String({ description: 'Its name' }),
+    weights: count('Weights of its kernel'),
+    removed: count('Those of them that are removed'),
+    sparsity: share('removed / weights'),
+  },
   strict,
 )
 
+/** What a job that succeeded has to show; every number in it is finite. */
 export const JobResult = Type.Object(
   {
-    steps: Type.Integer(),
-    epochs: Type.Number(),
-    parameters: Type.Integer(),
-    train: Type.Record(Type.String(), Type.Number(), { description: 'Means over the last epoch: loss and metrics' }),
-    validation: Type.Union([Type.Record(Type.String(), Type.Number()), Type.Null()]),
-    test: Type.Union([Type.Record(Type.String(), Type.Number()), Type.Null()], {
-      description: 'On the test split of the dataset, at the last step; null when it has none',
+    steps: Type.Integer({ minimum: 1, description: 'Updates done' }),
+    epochs: Type.Number({ minimum: 0, description: 'Passes over the training rows; the last may be a part of one' }),
+    parameters: Type.Integer({ minimum: 1, description: 'Weights and biases, removed ones included' }),
+    train: Type.Record(Type.String(), Type.Number(), {
+      description: 'Means over the last epoch, while it was trained: `loss` and the metrics',
     }),
-    clippedStepShare: Type.Number(),
-    sparsity: Type.Number({ description: 'Share of the prunable weights that is removed' }),
-    perLayerSparsity: Type.Array(LayerSparsity),
+    validation: Type.Union([means, Type.Null()], {
+      description: 'Means over the rows held out, after the last step; null when none are',
+    }),
+    test: Type.Union([means, Type.Null()], {
+      description: 'Means over the test split of the dataset, after the last step; null when it has none',
+    }),
+    clippedStepShare: share('Share of steps in which clipping changed a gradient'),
+    sparsity: share('Share of the prunable weights that is removed'),
+    perLayerSparsity: Type.Array(LayerSparsity, { description: 'Of the layers that are pruned' }),
     bytes: Type.Object(
-      { dense: Type.Integer(), gzip: Type.Integer(), sparse: Type.Integer() },
-      { ...strict, description: 'Weights as safetensors, the same gzipped, and the sparse container; measured' },
+      { dense: count('As safetensors'), gzip: count('The same, gzipped'), sparse: count('As the sparse container') },
+      { ...strict, description: 'Size of the weights, measured' },
     ),
-    weightsSha256: Type.String(),
+    weightsSha256: Type.String({ description: 'Of the safetensors file, in hex' }),
     msPerStep: Type.Number({
-      description: 'Wall time of the training steps of the last attempt, without set-up and evaluation',
+      minimum: 0,
+      description:
+        'Milliseconds: wall time of the training steps of the last attempt, without set-up and evaluation; 0 if it took none',
     }),
     pins: EnginePins,
   },
@@ -180,11 +202,14 @@ export const JobResult = Type.Object(
 )
 export type JobResult = Static<typeof JobResult>
 
+/** Why a job failed. */
 export const JobFailure = Type.Object(
   {
-    code: Type.String({ examples: ['NON_FINITE_GRADIENT'] }),
-    message: Type.String(),
-    step: Type.Union([Type.Integer(), Type.Null()]),
+    code: Type.String({ description: 'Stable UPPER_SNAKE code', examples: ['NON_FINITE_GRADIENT'] }),
+    message: Type.String({ description: 'What happened and what may help' }),
+    step: Type.Union([Type.Integer({ minimum: 0 }), Type.Null()], {
+      description: 'From 0; null if it has to do with no step',
+    }),
   },
   strict,
 )
@@ -192,13 +217,14 @@ export type JobFailure = Static<typeof JobFailure>
 
 const orNull = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) => Type.Union([schema, Type.Null()])
 
+/** A job as it stands. */
 export const TrainingJob = Type.Object(
   {
     id: JobId,
     status: Type.Enum([...JOB_STATUSES], { description: 'No job can be paused yet' }),
     spec: TrainingJobSpec,
     attempt: Type.Integer({ description: 'Executions begun; 0 while the first is awaited' }),
-    cancelRequested: Type.Boolean(),
+    cancelRequested: Type.Boolean({ description: 'It ends as soon as its trainer sees that' }),
     progress: orNull(JobProgress),
     result: orNull(JobResult),
     failure: orNull(JobFailure),
@@ -214,19 +240,22 @@ export type TrainingJob = Static<typeof TrainingJob>
 export const TrainingPlan = Type.Object(
   {
     spec: TrainingJobSpec,
-    steps: Type.Integer(),
-    stepsPerEpoch: Type.Integer(),
-    trainRows: Type.Integer(),
-    validationRows: Type.Integer(),
-    testRows: Type.Integer(),
-    parameters: Type.Integer(),
+    steps: count('Updates in all'),
+    stepsPerEpoch: count('The last, partial batch is one of them'),
+    trainRows: count('Rows that are trained on'),
+    validationRows: count('Rows held out'),
+    testRows: count('Rows of the test split'),
+    parameters: count('Weights and biases'),
+    memoryBytes: count(
+      'Estimate of what training takes, without the dataset: activations, gradients and workspace of a batch (12 bytes for each number that a layer takes or gives), and 4 bytes a parameter for each of weights, gradients, optimizer slots and masks; above 8 GiB (8589934592) the spec is refused',
+    ),
     layers: Type.Array(
       Type.Object(
         {
           name: Type.String(),
-          type: Type.String(),
-          outputShape: Type.Array(Type.Integer()),
-          parameters: Type.Integer(),
+          type: Type.String({ examples: ['dense'] }),
+          outputShape: Type.Array(Type.Integer(), { description: 'Of one example' }),
+          parameters: count('Weights and biases of the layer'),
           prunable: Type.Boolean({ description: 'Its kernel is pruned by this spec' }),
         },
         strict,

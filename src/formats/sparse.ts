@@ -5,6 +5,8 @@ const FORMAT = 'espalier-sparse-1'
 const BITMAP = ':bitmap'
 const VALUES = ':values'
 const SHAPE = 'shape:'
+/** A JSON list of whole numbers, as `encodeSparse` writes it. */
+const SHAPE_LIST = /^\[(?:(?:0|[1-9]\d*)(?:,(?:0|[1-9]\d*))*)?\]$/
 
 /**
  * Tensors with many zeros in few bytes. The file is itself a safetensors file, so any reader of that format opens it. A tensor
@@ -90,7 +92,7 @@ function emptyLike(tensor: StoredTensor, length: number) {
 }
 
 function parseShape(name: string, text: string | undefined): number[] {
-  const shape: unknown = text !== undefined && /^\[[\d,]*\]$/.test(text) ? JSON.parse(text) : null
+  const shape: unknown = text !== undefined && SHAPE_LIST.test(text) ? JSON.parse(text) : null
   if (!Array.isArray(shape) || !shape.every((extent) => Number.isSafeInteger(extent))) {
     throw new FormatError(`tensor ${name} has no valid shape`)
   }

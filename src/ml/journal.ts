@@ -27,8 +27,13 @@ export interface Journal {
   tick(done: number): void
   /** All that is left of metrics, and the last progress. */
   finish(done: number): void
-  /** A checkpoint of the state after `done` updates, unless the run began with it or has saved it. */
-  save(done: number): Promise<void>
+  /** All that is left of metrics. */
+  flush(): void
+  /**
+   * A checkpoint of the state after `done` updates, unless the run began with it or has saved it; metrics are flushed first.
+   * `validationDue`: the epoch before it was not validated.
+   */
+  save(done: number, validationDue?: boolean): Promise<void>
   running(): Running
 }
 
@@ -41,7 +46,8 @@ export function makeJournal(
   const meter = makeProgressMeter()
   let running = run.running
   let sparsity = sparsityOf(run.pruner?.measure(session) ?? [])
-  let saved = run.step
+  // The choice of a race is in no checkpoint yet.
+  let saved = run.raced ? null : run.step
 
   const flush = () => {
     const series = buffer.drain()
@@ -78,10 +84,12 @@ export function makeJournal(
       if (meter.isDue()) finish(done)
     },
     finish,
-    async save(done) {
+    flush,
+    async save(done, validationDue = false) {
       flush()
       if (done === saved) return
-      await report.checkpoint(done, encodeCheckpoint({ step: done, pins, running, state: session.get(run.mutable) }))
+      const state = session.get(run.mutable)
+      await report.checkpoint(done, encodeCheckpoint({ step: done, pins, running, validationDue, state }))
       saved = done
     },
     running: () => running,

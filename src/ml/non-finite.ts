@@ -1,13 +1,15 @@
+import type { Tensor } from '@tensorflow/tfjs-core'
 import type { StoredTensors } from '../formats/safetensors.js'
 import { gatherBatch } from './data.js'
 import { runEagerly } from './engine/eager.js'
 import { tf } from './engine/tensorflow.js'
-import type { StepFunction } from './engine/types.js'
+import type { Session, StepFunction } from './engine/types.js'
 import { tensorAt } from './optimizers/optimizer.js'
 import { gradients, type StepParts } from './step.js'
 import { TrainingFailure } from './training-failure.js'
 
 const MAX_ROWS_NAMED = 20
+const ADVICE = 'Clip the gradients, or lower the learning rate.'
 
 /**
  * Runs the batch once more, operation by operation, to find where the numbers stop being finite.
@@ -20,39 +22,80 @@ export function nonFiniteFailure(
   step: number,
   rows: Int32Array,
 ): TrainingFailure {
+  const where = locate(parts, state, rows, makeLocator(parts))
+  const named = rows.slice(0, MAX_ROWS_NAMED).join(', ')
+  const more = rows.length > MAX_ROWS_NAMED ? ` and ${rows.length - MAX_ROWS_NAMED} more` : ''
+  return new TrainingFailure(
+    'NON_FINITE_GRADIENT',
+    `step ${step}: ${where}; rows of the batch: ${named}${more}. ${ADVICE}`,
+    step,
+  )
+}
+
+/**
+ * The failure of an evaluation whose sums over `batch` are not finite, found as `nonFiniteFailure` does it.
+ * @param at `step`: the last update before the evaluation.
+ */
+export function evaluationFailure(
+  parts: StepParts,
+  state: StoredTensors,
+  at: { step: number; split: 'validation' | 'test'; batch: Int32Array },
+): TrainingFailure {
+  const where = locate(parts, state, at.batch, makeForwardLocator(parts))
+  const detail = `evaluation on the ${at.split} rows after step ${at.step}: ${where}. ${ADVICE}`
+  return new TrainingFailure('DIVERGED', detail, at.step)
+}
+
+/** The failure of a run whose weights are not finite after `step`; null if all are. */
+export function weightsFailure({ model }: StepParts, session: Session, step: number): TrainingFailure | null {
+  for (const { name, weights } of model.layers) {
+    for (const [weight, { values }] of Object.entries(session.get(Object.keys(weights)))) {
+      if (values.every(Number.isFinite)) continue
+      const detail = `step ${step} made weights of layer '${name}' (${weight}) NaN or infinite. ${ADVICE}`
+      return new TrainingFailure('DIVERGED', detail, step)
+    }
+  }
+  return null
+}
+
+/** Runs `step` once, operation by operation, and says where numbers stopped being finite. */
+function locate(parts: StepParts, state: StoredTensors, rows: Int32Array, step: StepFunction): string {
   const inputs = { rows: { shape: [rows.length], dtype: 'int32' } } as const
-  const session = runEagerly(state, { locate: { inputs, step: makeLocator(parts) } })
+  const session = runEagerly(state, { locate: { inputs, step } })
   try {
-    const where = describe(parts, session.run('locate', { rows }))
-    const named = rows.slice(0, MAX_ROWS_NAMED).join(', ')
-    const more = rows.length > MAX_ROWS_NAMED ? ` and ${rows.length - MAX_ROWS_NAMED} more` : ''
-    return new TrainingFailure(
-      'NON_FINITE_GRADIENT',
-      `step ${step}: ${where}; rows of the batch: ${named}${more}. Clip the gradients, or lower the learning rate.`,
-      step,
-    )
+    return describe(parts, session.run('locate', { rows }))
   } finally {
     session.close()
   }
 }
 
-/** `weights`, `outputs`, `gradients`: 1 for each tensor, in the order of the model, that holds NaN or infinity. */
-function makeLocator(parts: StepParts): StepFunction {
-  const { model } = parts
+/** `weights`, `outputs`: 1 for each tensor, in the order of the model, that holds NaN or infinity. */
+function makeForwardLocator({ model }: StepParts): StepFunction {
   const names = Object.keys(model.parameters)
-  const flag = (tensor: Parameters<typeof tf.isFinite>[0]) => tf.sub(1, tf.cast(tf.all(tf.isFinite(tensor)), 'float32'))
   return ({ state, inputs }) => {
-    const rows = tensorAt(inputs, 'rows')
-    const { features } = gatherBatch(state, rows)
-    const { grads } = gradients(parts, state, rows)
+    const { features } = gatherBatch(state, tensorAt(inputs, 'rows'))
     return {
       outputs: {
         weights: tf.stack(names.map((name) => flag(tensorAt(state, name)))),
         outputs: tf.stack(model.trace(state, features).map(flag)),
-        gradients: tf.stack(names.map((name) => flag(tensorAt(grads, name)))),
       },
     }
   }
+}
+
+/** The same, and `gradients`. */
+function makeLocator(parts: StepParts): StepFunction {
+  const names = Object.keys(parts.model.parameters)
+  const forward = makeForwardLocator(parts)
+  return (input) => {
+    const { outputs } = forward(input)
+    const { grads } = gradients(parts, input.state, tensorAt(input.inputs, 'rows'))
+    return { outputs: { ...outputs, gradients: tf.stack(names.map((name) => flag(tensorAt(grads, name)))) } }
+  }
+}
+
+function flag(tensor: Tensor): Tensor {
+  return tf.sub(1, tf.cast(tf.all(tf.isFinite(tensor)), 'float32'))
 }
 
 /** The earliest cause: a weight, else the first layer whose output went bad, else the gradient nearest to the loss. */

@@ -12,7 +12,7 @@ import { buildModel } from './models/model.js'
 import { learningRateAt } from './optimizers/learning-rate.js'
 import { makePruner, type Pruner } from './pruner.js'
 import { emptyRunning, type Running } from './running.js'
-import { initialState, prunedKernels, type StepParts, trainSignature } from './step.js'
+import { initialState, prunedKernels, type StepParts, stateShapes, trainSignature } from './step.js'
 import type { TrainOptions } from './training.js'
 import { TrainingFailure } from './training-failure.js'
 import { cpuClock, planXla, raceXla, type XlaPlan } from './xla-choice.js'
@@ -30,7 +30,12 @@ export interface Run {
   readonly pins: EnginePins
   /** Pins of the attempt that the checkpoint is from, where they differ: the bits may then differ too. */
   readonly formerPins: EnginePins | null
+  /** Updates done before: 0, or those of the checkpoint. */
   readonly step: number
+  /** The epoch before `step` is still to be validated. */
+  readonly validationDue: boolean
+  /** A race has just decided about XLA. Another one might end otherwise, so the choice has to be stored before the first step. */
+  readonly raced: boolean
   readonly running: Running
   /** What to run for a step. */
   feeds(step: number): { signature: string; feeds: Feeds; rows: Int32Array; learningRate: number }
@@ -50,8 +55,8 @@ export function openRun({ spec: requested, schema, data: tensors, resume }: Trai
   const parts: StepParts = { spec, model, pruned: prunedKernels(spec, model) }
   const data = prepareData(tensors, schema, spec)
   const batches = makeBatches(data.trainRows, spec.batchSize, spec.seed)
-  const fresh = initialState(parts)
-  const checkpoint = resume ? decodeCheckpoint(resume.checkpoint, fresh) : null
+  const shapes = stateShapes(parts)
+  const checkpoint = resume ? decodeCheckpoint(resume.checkpoint, shapes) : null
   if (resume && checkpoint?.step !== resume.step)
     throw new TrainingFailure(
       'CHECKPOINT_INVALID',
@@ -61,14 +66,14 @@ export function openRun({ spec: requested, schema, data: tensors, resume }: Trai
 
   const xlaPlan = chooseXla(checkpoint, parts, plan.steps, batches)
   const session = compile(
-    { ...data.state, ...(checkpoint?.state ?? fresh) },
+    { ...data.state, ...(checkpoint?.state ?? initialState(parts)) },
     {
       ...trainSignatures(parts, batches, xlaPlan),
       ...evaluationSignatures(parts, [data.validationRows, data.testRows]),
     },
   )
   try {
-    const mutable = Object.keys(fresh)
+    const mutable = Object.keys(shapes)
     const batchAt = (step: number) => {
       const rows = batches.rowsAt(step)
       const learningRate = learningRateAt(spec.optimizer, step, plan.steps)
@@ -91,6 +96,8 @@ export function openRun({ spec: requested, schema, data: tensors, resume }: Trai
       pins,
       formerPins: checkpoint && JSON.stringify(checkpoint.pins) !== JSON.stringify(pins) ? checkpoint.pins : null,
       step: checkpoint?.step ?? 0,
+      validationDue: checkpoint?.validationDue ?? false,
+      raced: xlaPlan === 'race',
       running: checkpoint?.running ?? emptyRunning,
       feeds(step) {
         const batch = batchAt(step)

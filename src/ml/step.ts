@@ -11,9 +11,10 @@ import { makeMetric } from './metrics.js'
 import type { Model } from './models/model.js'
 import { addL2 } from './optimizers/l2.js'
 import { makeOptimizer } from './optimizers/make-optimizer.js'
-import { tensorAt } from './optimizers/optimizer.js'
+import { filled, type Shaped, tensorAt } from './optimizers/optimizer.js'
 import { makeClipping } from './transforms/clipping.js'
 
+/** Name of the mask of a pruned kernel, in the state: float32, 1 = kept, 0 = removed. */
 export const maskOf = (param: string): string => `${param}/mask`
 
 /** The parts of a job that its steps are made of. */
@@ -24,19 +25,29 @@ export interface StepParts {
   readonly pruned: readonly string[]
 }
 
+/** Names of the kernels that a spec prunes, in the order of the layers. */
 export function prunedKernels(spec: TrainingJobSpec, model: Model): string[] {
   return prunedLayers(spec, model.layers).map(kernelOf)
 }
 
 /** What training changes, before the first step: weights drawn by the seed, optimizer slots, masks of ones. */
 export function initialState({ spec, model, pruned }: StepParts): StoredTensors {
-  const masks = pruned.map((name) => {
-    const shape = model.parameters[name] ?? []
-    const size = shape.reduce((product, extent) => product * extent, 1)
-    return [maskOf(name), { type: 'float32', shape, values: new Float32Array(size).fill(1) }] as const
-  })
   const params = model.initialize(spec.seed)
-  return { ...params, ...makeOptimizer(spec.optimizer).init(params), ...Object.fromEntries(masks) }
+  return { ...params, ...makeOptimizer(spec.optimizer).init(params), ...filled(maskShapes(model, pruned), 1) }
+}
+
+/** Names and shapes of what `initialState` draws, all float32. */
+export function stateShapes({ spec, model, pruned }: StepParts): Shaped {
+  const params = parameterShapes(model)
+  return { ...params, ...makeOptimizer(spec.optimizer).slotShapes(params), ...maskShapes(model, pruned) }
+}
+
+function parameterShapes(model: Model): Shaped {
+  return Object.fromEntries(Object.entries(model.parameters).map(([name, shape]) => [name, { shape }]))
+}
+
+function maskShapes(model: Model, pruned: readonly string[]): Shaped {
+  return Object.fromEntries(pruned.map((name) => [maskOf(name), { shape: model.parameters[name] ?? [] }]))
 }
 
 /** Optimizer slots that belong to the parameter, and so are masked with it. */
@@ -55,7 +66,7 @@ export function makeTrainStep(parts: StepParts): StepFunction {
   const optimizer = makeOptimizer(spec.optimizer)
   const clipping = makeClipping(spec.clipping)
   const paramNames = Object.keys(model.parameters)
-  const slotNames = Object.keys(optimizer.init(model.initialize(spec.seed)))
+  const slotNames = Object.keys(optimizer.slotShapes(parameterShapes(model)))
 
   return ({ state, inputs }) => {
     const params = pick(state, paramNames)
@@ -68,7 +79,6 @@ export function makeTrainStep(parts: StepParts): StepFunction {
       grads: addL2(clipped.grads, params, spec.optimizer.l2),
       slots: pick(state, slotNames),
       learningRate: tensorAt(inputs, 'learningRate'),
-      step,
     })
     const next = maskAll({ ...updated.params, ...updated.slots }, state, pruned, (name) => [
       name,
@@ -84,7 +94,7 @@ export function makeTrainStep(parts: StepParts): StepFunction {
 }
 
 /** On the examples of `rows`: sums of the loss and of each metric over the batch. Changes nothing. */
-export function makeEvaluationStep({ spec, model }: StepParts): StepFunction {
+function makeEvaluationStep({ spec, model }: StepParts): StepFunction {
   const loss = makeLoss(spec.loss)
   return ({ state, inputs }) => {
     const { features, labels } = gatherBatch(state, tensorAt(inputs, 'rows'))
@@ -98,6 +108,7 @@ export function makeEvaluationStep({ spec, model }: StepParts): StepFunction {
   }
 }
 
+/** The train step on batches of `batch` rows. Inputs: `rows`; `learningRate`, float32; `step`, int32, from 0. */
 export function trainSignature(parts: StepParts, batch: number, xla = false): SignatureSpec {
   const scalar = (dtype: InputSpec['dtype']): InputSpec => ({ shape: [], dtype })
   const rows: InputSpec = { shape: [batch], dtype: 'int32' }
@@ -108,6 +119,7 @@ export function trainSignature(parts: StepParts, batch: number, xla = false): Si
   }
 }
 
+/** The evaluation of batches of `batch` rows. Input: `rows`. Outputs: a sum over the batch for the loss and for each metric. */
 export function evaluationSignature(parts: StepParts, batch: number): SignatureSpec {
   return { inputs: { rows: { shape: [batch], dtype: 'int32' } }, step: makeEvaluationStep(parts) }
 }

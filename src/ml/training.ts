@@ -4,24 +4,32 @@ import type { MetricSeries } from '../contracts/metric.js'
 import type { EnginePins, JobProgress, JobResult, TrainingJobSpec } from '../contracts/training-job.js'
 import type { StoredTensors } from '../formats/safetensors.js'
 
+/** One attempt at a job. */
 export interface TrainOptions {
   readonly spec: TrainingJobSpec
   readonly schema: DatasetSchema
   /** `train.features`, `train.labels`, and the same of `test` if the dataset has a test split. */
   readonly data: StoredTensors
+  /** The checkpoint to go on from, and the updates done in it; null: from the beginning. */
   readonly resume: { readonly step: number; readonly checkpoint: Uint8Array } | null
   /** Its reason is a stop reason: `cancel` and `lost-lease` leave no checkpoint, anything else does. */
   readonly signal: AbortSignal
   readonly report: TrainReport
 }
 
+/** What a run tells while it runs, in the order of the calls. A rejected promise ends the run. */
 export interface TrainReport {
+  /** Compiled; `steps` in all. */
   started(pins: EnginePins, steps: number, parameters: number): void
+  /** About twice a second. */
   progress(progress: JobProgress): void
   /** A series never reaches over a checkpoint. */
   metrics(series: MetricSeries[]): void
+  /** To be kept in the order of the calls. */
   event(type: EventType, data: Record<string, unknown>): void
+  /** `step`: updates done. The run goes on when the promise is resolved. */
   checkpoint(step: number, bytes: Uint8Array): Promise<void>
+  /** A file that belongs to the result; after the last step. */
   artifact(name: string, mediaType: string, bytes: Uint8Array): Promise<void>
 }
 

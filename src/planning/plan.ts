@@ -2,6 +2,7 @@ import type { DatasetSchema } from '../contracts/dataset.js'
 import type { TrainingJobSpec, TrainingPlan } from '../contracts/training-job.js'
 import { EspalierError } from '../errors.js'
 import { checkData, checkModel, checkPruning, checkSchedules, type Finding } from './checks.js'
+import { checkMemory, estimateMemory } from './memory.js'
 import { matchesAny } from './patterns.js'
 import { expandModel } from './presets.js'
 import { describeLayers, kernelOf, type LayerDescription } from './shapes.js'
@@ -37,10 +38,13 @@ export function planTrainingJob(spec: TrainingJobSpec, dataset: DatasetSchema): 
 
   const model = expandModel(spec.model)
   const { layers, findings } = describeOrFind(model)
+  const modelFindings = layers === null ? findings : checkModel(spec, dataset, model, layers)
   const found: Finding[] = [
-    ...findings,
     ...checkData(spec, dataset, { trainRows, validationRows }),
-    ...(layers === null ? [] : [...checkModel(spec, dataset, model, layers), ...checkPruning(spec, layers)]),
+    ...modelFindings,
+    ...(layers === null ? [] : checkPruning(spec, layers)),
+    // Of a model that is refused anyhow the size says nothing.
+    ...(layers === null || modelFindings.length > 0 ? [] : checkMemory(spec, layers, trainRows)),
     ...checkSchedules(filled, steps),
   ]
   if (layers === null || found.length > 0) throw rejection(found)
@@ -54,6 +58,7 @@ export function planTrainingJob(spec: TrainingJobSpec, dataset: DatasetSchema): 
     validationRows,
     testRows: dataset.testRows,
     parameters: layers.reduce((sum, layer) => sum + layer.parameters, 0),
+    memoryBytes: estimateMemory(spec, layers, trainRows).total,
     layers: layers.map(({ name, type, outputShape, parameters }) => ({
       name,
       type,

@@ -93,6 +93,27 @@ describe('errors', () => {
     expect(pointersOf(changes).sort()).toEqual(expected)
   })
 
+  it.each<[string, Record<string, unknown>, string[]]>([
+    ['a bound', { clipping: { mode: 'norm', maxNorm: 1e-46 } }, ['/clipping/maxNorm']],
+    ['a limit', { clipping: { mode: 'value', maxValue: 1e-46 } }, ['/clipping/maxValue']],
+    ['an epsilon', { optimizer: { kind: 'adam', epsilon: 1e-46 } }, ['/optimizer/epsilon']],
+    ['a learning rate', { optimizer: { kind: 'sgd', learningRate: 1e-46 } }, ['/optimizer/learningRate']],
+    ['a momentum', { optimizer: { kind: 'sgd', momentum: 1 - 1e-9 } }, ['/optimizer/momentum']],
+    [
+      'a beta',
+      { optimizer: { kind: 'adam', beta1: 1 - 1e-9, beta2: 1 - 1e-9 } },
+      ['/optimizer/beta1', '/optimizer/beta2'],
+    ],
+  ])('point to %s that is 0 or 1 in float32', (_, changes, expected) => {
+    expect(pointersOf(changes).sort()).toEqual(expected)
+  })
+
+  it('leave the outermost float32 numbers alone', () => {
+    const optimizer = { kind: 'adam', learningRate: 1.1754944e-38, epsilon: 1.1754944e-38, beta2: 1 - 2 ** -24 }
+    expect(pointersOf({ optimizer, clipping: { mode: 'value', maxValue: 1.1754944e-38 } })).toEqual([])
+    expect([Math.fround(1.1754944e-38), Math.fround(1 - 2 ** -24)]).toEqual([2 ** -126, 1 - 2 ** -24])
+  })
+
   it('say what is allowed', () => {
     const [error] = errorsOf(TrainingJobSpec, { ...MINIMAL, clipping: { mode: 'agc' } })
     expect(error?.detail).toBe('must be one of: "none", "value", "norm", "global-norm"')

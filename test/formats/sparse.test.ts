@@ -69,6 +69,11 @@ describe('sparse', () => {
     ['a bitmap without values', { 'w:bitmap': bitmap([1]) }, { 'shape:w': '[8]' }],
     ['a missing shape', { 'w:bitmap': bitmap([1]), 'w:values': weights(1, 1) }, {}],
     ['a shape that is no list', { 'w:bitmap': bitmap([1]), 'w:values': weights(1, 1) }, { 'shape:w': '{}' }],
+    ...['[1,,2]', '[,8]', '[8,]', '[08]'].map((shape): [string, StoredTensors, Record<string, string>] => [
+      `the shape ${shape}`,
+      { 'w:bitmap': bitmap([1]), 'w:values': weights(1, 1) },
+      { 'shape:w': shape },
+    ]),
     ['a bitmap of another size', { 'w:bitmap': bitmap([1, 0]), 'w:values': weights(1, 1) }, { 'shape:w': '[8]' }],
     ['too few values', { 'w:bitmap': bitmap([3]), 'w:values': weights(1, 1) }, { 'shape:w': '[8]' }],
     ['too many values', { 'w:bitmap': bitmap([1]), 'w:values': weights(2, 2) }, { 'shape:w': '[8]' }],

@@ -11,6 +11,7 @@ const checkpoint: Checkpoint = {
   step: 12,
   pins: { tensorflow: '2.21.0', device: 'cpu', intraOpThreads: 2, oneDnn: true, xla: true, seed: 7 },
   running: { clippedSteps: 3, epoch: { epoch: 1, steps: 2, examples: 20, sums: { loss: 0.1 + 0.2 } } },
+  validationDue: true,
   state,
 }
 
@@ -20,6 +21,7 @@ describe('a checkpoint', () => {
     expect(decoded.step).toBe(12)
     expect(decoded.pins).toEqual(checkpoint.pins)
     expect(decoded.running).toEqual(checkpoint.running)
+    expect(decoded.validationDue).toBe(true)
     const bits = (tensors: StoredTensors) =>
       Object.values(tensors).flatMap(({ values }) => [...new Uint8Array(values.slice().buffer)])
     const sorted = (tensors: StoredTensors) => Object.fromEntries(Object.entries(tensors).sort())

@@ -20,8 +20,8 @@ export const moons: DatasetSchema = {
   testRows: TEST,
 }
 
-export function moonData(): StoredTensors {
-  return { ...part('train', TRAIN), ...part('test', TEST) }
+export function moonData(trainRows = TRAIN): StoredTensors {
+  return { ...part('train', trainRows), ...part('test', TEST) }
 }
 
 function part(split: string, rows: number): StoredTensors {

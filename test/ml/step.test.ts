@@ -7,7 +7,7 @@ import { compile } from '../../src/ml/engine/compile.js'
 import { runEagerly } from '../../src/ml/engine/eager.js'
 import type { Session } from '../../src/ml/engine/types.js'
 import { buildModel } from '../../src/ml/models/model.js'
-import { initialState, prunedKernels, type StepParts, trainSignature } from '../../src/ml/step.js'
+import { initialState, prunedKernels, type StepParts, stateShapes, trainSignature } from '../../src/ml/step.js'
 import { expandModel } from '../../src/planning/presets.js'
 import { moonData, moonSpec, moons } from './fixtures.js'
 
@@ -50,6 +50,19 @@ describe('a train step', () => {
     const [first, second] = sessions.map((session) => session.get(Object.keys(initial)))
     expect(first).toEqual(second)
     expect(first?.['dense-1/kernel']?.values).not.toEqual(initial['dense-1/kernel']?.values)
+  })
+
+  it('is made without drawing weights, and names just the state that is drawn', () => {
+    const spec = moonSpec({ pruning, optimizer: { kind: 'adam' } })
+    const model = buildModel(expandModel(spec.model), spec.loss)
+    const parts: StepParts = { spec, model, pruned: prunedKernels(spec, model) }
+    const drawn = Object.entries(initialState(parts)).map(([name, { shape }]) => [name, { shape }])
+    const initialize = () => {
+      throw new Error('weights were drawn')
+    }
+    const undrawn: StepParts = { ...parts, model: { ...model, initialize } }
+    expect(() => trainSignature(undrawn, 20)).not.toThrow()
+    expect(stateShapes(undrawn)).toEqual(Object.fromEntries(drawn))
   })
 
   it('keeps removed weights and their slots at zero', () => {

@@ -175,7 +175,7 @@ describe('a run that stops', () => {
       if (entry.kind === 'checkpoint') expect(entry.step).toBe(next)
       else next = 1 + Math.max(...entry.series.flatMap(({ steps }) => steps))
     }
-    expect([...recorded.checkpoints.keys()]).toEqual([8, 16, 24, 32, 40, 48, 56])
+    expect([...recorded.checkpoints.keys()]).toEqual([8, 16, 24, 32, 40, 48, 56, 60])
   })
 
   it.each(['cancel', 'lost-lease'])('by %s leaves no checkpoint', async (reason) => {

@@ -1,7 +1,7 @@
 import type { Tensor2D } from '@tensorflow/tfjs-core'
 import { describe, expect, it } from 'vitest'
 import { decodeSafetensors, type StoredTensors } from '../../src/formats/safetensors.js'
-import { decodeCheckpoint } from '../../src/ml/checkpoint.js'
+import { decodeCheckpoint, encodeCheckpoint } from '../../src/ml/checkpoint.js'
 import { compile } from '../../src/ml/engine/compile.js'
 import { tf } from '../../src/ml/engine/tensorflow.js'
 import type { SignatureSpec } from '../../src/ml/engine/types.js'
@@ -65,6 +65,27 @@ describe('raceXla', () => {
 })
 
 describe('a job with XLA', () => {
+  it('chosen by a race stores the choice before the first step, and is not raced again', async () => {
+    const spec = moonSpec({ epochs: undefined, steps: 2000 })
+    const stopping = new AbortController()
+    const first = recorder(() => stopping.abort('shutdown'))
+    expect(await train(optionsFor(first, { spec, signal: stopping.signal }))).toEqual({ kind: 'stopped', step: 0 })
+    expect([...first.checkpoints.keys()]).toEqual([0])
+
+    const bytes = first.checkpoints.get(0) ?? new Uint8Array()
+    const stored = decodeCheckpoint(bytes, decodeSafetensors(bytes).tensors)
+    expect(stored.pins).toEqual(first.started[0]?.pins)
+    // Whatever the race said, the other choice is kept to as well.
+    for (const xla of [true, false]) {
+      const checkpoint = encodeCheckpoint({ ...stored, pins: { ...stored.pins, xla } })
+      const resumed = recorder()
+      const signal = AbortSignal.abort('shutdown')
+      await train(optionsFor(resumed, { spec, signal, resume: { step: 0, checkpoint } }))
+      expect(resumed.started[0]?.pins.xla).toBe(xla)
+      expect(resumed.checkpoints.size).toBe(0)
+    }
+  })
+
   it('says so in its pins, keeps to it when resumed, and repeats', async () => {
     const spec = moonSpec({ engine: { xla: 'always' }, epochs: 4, checkpoints: { everySteps: 8 } })
     const whole = recorder()

@@ -32,10 +32,6 @@ export class GraphBuilder {
     this.graph.setVersions(version)
   }
 
-  get nodes(): number {
-    return this.count
-  }
-
   /** @returns the name of the node */
   node(
     op: string,

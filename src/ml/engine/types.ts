@@ -1,6 +1,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core'
 import type { StoredTensor } from '../../formats/safetensors.js'
 
+/** Tensors by name; whoever made them disposes of them. */
 export type Tensors = Readonly<Record<string, Tensor>>
 
 /**
@@ -12,11 +13,13 @@ export type StepFunction = (input: { readonly state: Tensors; readonly inputs: T
   readonly outputs: Tensors
 }
 
+/** An input of a signature; its shape is fixed. */
 export interface InputSpec {
   readonly shape: readonly number[]
   readonly dtype: 'float32' | 'int32'
 }
 
+/** A step function and what it is fed. */
 export interface SignatureSpec {
   readonly inputs: Readonly<Record<string, InputSpec>>
   readonly step: StepFunction
@@ -26,6 +29,7 @@ export interface SignatureSpec {
 
 /** Values that a caller feeds: typed arrays, checked against the signature. */
 export type Feeds = Readonly<Record<string, Float32Array | Int32Array>>
+/** What a call gives back: the outputs of the step function, copied to the host. */
 export type Outputs = Readonly<Record<string, Float32Array | Int32Array>>
 
 /** State lives in the session; several signatures share it. */
@@ -36,5 +40,6 @@ export interface Session {
   set(values: Readonly<Record<string, StoredTensor>>): void
   /** Copies values out (not uint8 state, which is constant data). */
   get(names?: readonly string[]): Record<string, StoredTensor>
+  /** Frees the native memory; the session is of no use afterwards. */
   close(): void
 }

@@ -1,9 +1,10 @@
 import type { Tensor } from '@tensorflow/tfjs-core'
 import { tf } from '../engine/tensorflow.js'
-import { type Optimizer, tensorAt, zeroSlots } from './optimizer.js'
+import { filled, type Optimizer, type Shaped, slotsLike, tensorAt } from './optimizer.js'
 
 const BETA1_POWER = 'adam/beta1-power'
 const BETA2_POWER = 'adam/beta2-power'
+const POWERS = { [BETA1_POWER]: { shape: [] }, [BETA2_POWER]: { shape: [] } }
 
 /**
  * Adam as in Keras, step t from 1: m ← m + (g − m)(1 − β₁), v ← v + (g² − v)(1 − β₂),
@@ -11,8 +12,10 @@ const BETA2_POWER = 'adam/beta2-power'
  * @see Kingma, Ba, "Adam: a method for stochastic optimization", 2015 (the form before section 2.1, where ε is "ε hat").
  */
 export function makeAdam({ beta1, beta2, epsilon }: { beta1: number; beta2: number; epsilon: number }): Optimizer {
+  const moments = (params: Shaped) => slotsLike(params, 'm', 'v')
   return {
-    init: (params) => ({ ...zeroSlots(params, 'm', 'v'), [BETA1_POWER]: one(), [BETA2_POWER]: one() }),
+    slotShapes: (params) => ({ ...moments(params), ...POWERS }),
+    init: (params) => ({ ...filled(moments(params), 0), ...filled(POWERS, 1) }),
     update({ params, grads, slots, learningRate }) {
       const power1 = tf.mul(tensorAt(slots, BETA1_POWER), beta1)
       const power2 = tf.mul(tensorAt(slots, BETA2_POWER), beta2)
@@ -32,8 +35,4 @@ export function makeAdam({ beta1, beta2, epsilon }: { beta1: number; beta2: numb
       return { params: nextParams, slots: nextSlots }
     },
   }
-}
-
-function one() {
-  return { type: 'float32', shape: [], values: Float32Array.of(1) } as const
 }

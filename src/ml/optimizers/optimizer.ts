@@ -9,29 +9,34 @@ export interface OptimizerInput {
   readonly slots: Tensors
   /** float32 scalar. */
   readonly learningRate: Tensor
-  /** int32 scalar, from 0. */
-  readonly step: Tensor
 }
+
+/** Anything that has a shape, by name: parameters, or just what is known of them. */
+export type Shaped = Readonly<Record<string, { readonly shape: readonly number[] }>>
 
 /** Pure: new parameters and slots from old ones. */
 export interface Optimizer {
-  /** Slots before the first step; per-parameter slots are named `<param>/<slot>`. */
-  init(params: Readonly<Record<string, { readonly shape: readonly number[] }>>): StoredTensors
+  /** Names and shapes of the slots, all float32; per-parameter slots are named `<param>/<slot>`. */
+  slotShapes(params: Shaped): Shaped
+  /** Slots before the first step. */
+  init(params: Shaped): StoredTensors
   update(input: OptimizerInput): { readonly params: Tensors; readonly slots: Tensors }
 }
 
-/** Zeros shaped like each parameter, named `<param>/<slot>`. */
-export function zeroSlots(
-  params: Readonly<Record<string, { readonly shape: readonly number[] }>>,
-  ...slots: readonly string[]
-): StoredTensors {
+/** Slots shaped like each parameter, named `<param>/<slot>`. */
+export function slotsLike(params: Shaped, ...slots: readonly string[]): Shaped {
   return Object.fromEntries(
-    Object.entries(params).flatMap(([name, { shape }]) =>
-      slots.map((slot) => {
-        const size = shape.reduce((product, extent) => product * extent, 1)
-        return [`${name}/${slot}`, { type: 'float32', shape: [...shape], values: new Float32Array(size) }] as const
-      }),
-    ),
+    Object.entries(params).flatMap(([name, { shape }]) => slots.map((slot) => [`${name}/${slot}`, { shape }] as const)),
+  )
+}
+
+/** float32 tensors of these names and shapes, filled with one value. */
+export function filled(shapes: Shaped, value: number): StoredTensors {
+  return Object.fromEntries(
+    Object.entries(shapes).map(([name, { shape }]) => {
+      const size = shape.reduce((product, extent) => product * extent, 1)
+      return [name, { type: 'float32', shape: [...shape], values: new Float32Array(size).fill(value) }] as const
+    }),
   )
 }
 

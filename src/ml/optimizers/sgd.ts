@@ -1,6 +1,6 @@
 import type { Tensor } from '@tensorflow/tfjs-core'
 import { tf } from '../engine/tensorflow.js'
-import { type Optimizer, tensorAt, zeroSlots } from './optimizer.js'
+import { filled, type Optimizer, type Shaped, slotsLike, tensorAt } from './optimizer.js'
 
 /**
  * Stochastic gradient descent as in Keras: w ← w − lr · g; with momentum v ← momentum · v − lr · g and w ← w + v, or, with Nesterov,
@@ -8,8 +8,10 @@ import { type Optimizer, tensorAt, zeroSlots } from './optimizer.js'
  * @see Sutskever et al., "On the importance of initialization and momentum in deep learning", 2013.
  */
 export function makeSgd({ momentum, nesterov }: { momentum: number; nesterov: boolean }): Optimizer {
+  const slotShapes = (params: Shaped) => (momentum > 0 ? slotsLike(params, 'momentum') : {})
   return {
-    init: (params) => (momentum > 0 ? zeroSlots(params, 'momentum') : {}),
+    slotShapes,
+    init: (params) => filled(slotShapes(params), 0),
     update({ params, grads, slots, learningRate }) {
       const nextParams: Record<string, Tensor> = {}
       const nextSlots: Record<string, Tensor> = {}

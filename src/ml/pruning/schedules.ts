@@ -6,8 +6,6 @@ export interface SparsitySchedule {
   isUpdateStep(step: number): boolean
   /** Fraction removed, in [0, 1): the target of the step, whether or not it updates the masks. */
   sparsityAt(step: number): number
-  /** The last update; from here on the masks stay. */
-  readonly lastStep: number
 }
 
 type Polynomial = Extract<ScheduleSpec, { kind: 'polynomial' }>
@@ -23,7 +21,6 @@ function oneShot({ beginStep, finalSparsity }: OneShot): SparsitySchedule {
   return {
     isUpdateStep: (step) => step === beginStep,
     sparsityAt: (step) => (step < beginStep ? 0 : finalSparsity),
-    lastStep: beginStep,
   }
 }
 
@@ -46,6 +43,5 @@ function polynomial(spec: Polynomial): SparsitySchedule {
       const progress = Math.min(1, Math.max(0, (step - beginStep) / (endStep - beginStep)))
       return finalSparsity + (initialSparsity - finalSparsity) * (1 - progress) ** power
     },
-    lastStep: endStep,
   }
 }

@@ -9,7 +9,6 @@ export interface MaskUpdate {
   /** Elements removed of each parameter. */
   readonly removed: Readonly<Record<string, number>>
   readonly totalRemoved: number
-  readonly total: number
 }
 
 export interface MaskRequest {
@@ -33,12 +32,11 @@ export function updateMasks({ scores, sparsity, scope, previous = {} }: MaskRequ
     masks,
     removed,
     totalRemoved: Object.values(removed).reduce((sum, count) => sum + count, 0),
-    total: Object.values(masks).reduce((sum, mask) => sum + mask.length, 0),
   }
 }
 
 /** k = round(sparsity · elements), half up. */
-export function removedCount(sparsity: number, elements: number): number {
+function removedCount(sparsity: number, elements: number): number {
   return Math.round(sparsity * elements)
 }
 

@@ -1,4 +1,5 @@
 import type { ClippingSpec } from '../../contracts/clipping.js'
+import { SMALLEST_FLOAT32 } from '../../contracts/float32.js'
 import { problem } from '../../errors.js'
 import { tf } from '../engine/tensorflow.js'
 import type { Tensors } from '../engine/types.js'
@@ -37,7 +38,7 @@ export function withoutClipping(): GradientTransformation<null> {
 
 /**
  * Limits every element: g ← min(max(g, −maxValue), maxValue). It changes the direction of the gradient.
- * @throws SPEC_OUT_OF_RANGE if `maxValue` is not a positive finite number.
+ * @throws SPEC_OUT_OF_RANGE if `maxValue` is not a positive finite float32.
  */
 export function clipByValue(maxValue: number): GradientTransformation<null> {
   requirePositive('maxValue', maxValue)
@@ -58,7 +59,7 @@ export function clipByValue(maxValue: number): GradientTransformation<null> {
 /**
  * Scales each gradient by itself so that its L2 norm is at most `maxNorm`: g ← g · min(1, maxNorm / ‖g‖₂).
  * A norm equal to the bound changes nothing; the norm neither overflows nor underflows.
- * @throws SPEC_OUT_OF_RANGE if `maxNorm` is not a positive finite number.
+ * @throws SPEC_OUT_OF_RANGE if `maxNorm` is not a positive finite float32.
  */
 export function clipByNorm(maxNorm: number): GradientTransformation<null> {
   requirePositive('maxNorm', maxNorm)
@@ -84,7 +85,7 @@ export function clipByNorm(maxNorm: number): GradientTransformation<null> {
 /**
  * Scales all gradients together so that their joint p-norm is at most `maxNorm`: g ← g · min(1, maxNorm / ‖(g₁, g₂, …)‖ₚ).
  * A norm equal to the bound changes nothing; zero gradients stay zero. The norm neither overflows nor underflows in float32.
- * @throws SPEC_OUT_OF_RANGE if `maxNorm` is not a positive finite number.
+ * @throws SPEC_OUT_OF_RANGE if `maxNorm` is not a positive finite float32.
  * @see Pascanu, Mikolov, Bengio, "On the difficulty of training recurrent neural networks", 2013.
  */
 export function clipByGlobalNorm(maxNorm: number, p: NormOrder = 2): GradientTransformation<null> {
@@ -130,8 +131,7 @@ function mapTensors(tensors: Tensors, map: (tensor: Tensors[string]) => Tensors[
 }
 
 function requirePositive(field: string, value: number): void {
-  if (Number.isFinite(value) && value > 0) return
-  throw problem('SPEC_OUT_OF_RANGE', `${field} must be a positive finite number, not ${value}`, [
-    { pointer: `/clipping/${field}`, detail: 'must be a positive finite number' },
-  ])
+  if (Number.isFinite(Math.fround(value)) && value >= SMALLEST_FLOAT32) return
+  const detail = `must be a finite float32 of at least ${SMALLEST_FLOAT32}`
+  throw problem('SPEC_OUT_OF_RANGE', `${field} ${detail}, not ${value}`, [{ pointer: `/clipping/${field}`, detail }])
 }
