@@ -1,4 +1,4 @@
-/** Milliseconds per step over several runs. */
+/** Milliseconds per step, or ratios of them, over the rounds. */
 export interface Timing {
   readonly median: number
   readonly min: number
@@ -16,4 +16,13 @@ export function summarize(values: readonly number[]): Timing {
     min: at(0),
     max: at(sorted.length - 1),
   }
+}
+
+/**
+ * a ÷ b round by round: a minute in which the machine is slow falls on both, and so out of the ratio.
+ * @throws RangeError if the rounds are not equally many
+ */
+export function ratios(a: readonly number[], b: readonly number[]): number[] {
+  if (a.length !== b.length) throw new RangeError(`${a.length} rounds cannot be compared with ${b.length}`)
+  return a.map((value, round) => value / (b[round] ?? Number.NaN))
 }

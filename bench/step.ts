@@ -8,7 +8,7 @@ import { expandModel } from '../src/planning/presets.js'
 import { makeEspalierRunners } from './espalier.js'
 import { startPeers } from './peers.js'
 import { BATCH_SIZE, type BenchModel, type Runner } from './runner.js'
-import { summarize, type Timing } from './statistics.js'
+import { ratios, summarize, type Timing } from './statistics.js'
 
 const { values: flags } = parseArgs({
   options: {
@@ -41,11 +41,12 @@ interface ModelResult {
   readonly name: string
   readonly compiledMs: Timing
   readonly eagerMs: Timing
-  readonly eagerToCompiled: number
+  /** Eager ÷ compiled, taken within each round. */
+  readonly eagerToCompiled: Timing
   readonly peers: Readonly<Record<string, Timing>>
   readonly bestPeer: string | null
-  /** Compiled ÷ best peer, medians; below 1 Espalier is the faster. */
-  readonly ratioToBestPeer: number | null
+  /** Compiled ÷ best peer (the one with the lowest median), taken within each round; below 1 Espalier is the faster. */
+  readonly ratioToBestPeer: Timing | null
 }
 
 interface Contestants {
@@ -68,19 +69,18 @@ async function compare(model: BenchModel, { compiled, eager, peers }: Contestant
       }
     }
   }
-  const timingOf = (runner: Runner) => summarize(times.get(runner) ?? [])
-  const ofPeers = peers.filter((peer) => times.has(peer)).map((peer) => [peer.name, timingOf(peer)] as const)
-  const compiledMs = timingOf(compiled)
-  const eagerMs = timingOf(eager)
-  const [best] = ofPeers.toSorted(([, a], [, b]) => a.median - b.median)
+  const timesOf = (runner: Runner) => times.get(runner) ?? []
+  const timingOf = (runner: Runner) => summarize(timesOf(runner))
+  const measured = peers.filter((peer) => times.has(peer))
+  const [best] = measured.toSorted((a, b) => timingOf(a).median - timingOf(b).median)
   return {
     name: model.name,
-    compiledMs,
-    eagerMs,
-    eagerToCompiled: eagerMs.median / compiledMs.median,
-    peers: Object.fromEntries(ofPeers),
-    bestPeer: best?.[0] ?? null,
-    ratioToBestPeer: best ? compiledMs.median / best[1].median : null,
+    compiledMs: timingOf(compiled),
+    eagerMs: timingOf(eager),
+    eagerToCompiled: summarize(ratios(timesOf(eager), timesOf(compiled))),
+    peers: Object.fromEntries(measured.map((peer) => [peer.name, timingOf(peer)])),
+    bestPeer: best?.name ?? null,
+    ratioToBestPeer: best ? summarize(ratios(timesOf(compiled), timesOf(best))) : null,
   }
 }
 
@@ -100,8 +100,8 @@ function report(result: ModelResult): string {
   const verdict =
     result.ratioToBestPeer === null
       ? 'no peers here: `npm run bench:peers` installs them'
-      : `${result.ratioToBestPeer.toFixed(2)} × the time of the best peer (${result.bestPeer})`
-  return `${formatTable(rows)}\ncompiled: ${result.eagerToCompiled.toFixed(1)} times as fast as eager; ${verdict}\n`
+      : `${result.ratioToBestPeer.median.toFixed(2)} × the time of the best peer (${result.bestPeer})`
+  return `${formatTable(rows)}\ncompiled: ${result.eagerToCompiled.median.toFixed(1)} times as fast as eager; ${verdict}\n`
 }
 
 const { compiled, eager } = makeEspalierRunners()

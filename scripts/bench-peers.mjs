@@ -49,6 +49,6 @@ try {
   writeFileSync(marker, wanted)
 } catch (error) {
   console.error(`\nbench:peers failed: ${error.message}`)
-  console.error('It needs Python 3.10 to 3.13 with venv and pip, about 8 GB of disk, and a Python package index.')
+  console.error('It needs Python 3.10 to 3.13 with venv and pip, about 7 GB of disk, and a Python package index.')
   process.exit(1)
 }

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { ensureEngine } from './setup/engine.mjs'
+import { ensureEngine, requirePlatform } from './setup/engine.mjs'
 import { fail, filesUnder, hashOf, main, root, run, step } from './setup/step.mjs'
 
 const inModules = (name) => path.join(root, 'node_modules', name)
@@ -19,7 +19,14 @@ async function whenChanged(name, inputs, outputs, work) {
 await main(async () => {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
   if (major < 20 || (major === 20 && minor < 19))
-    fail(`Node ${process.versions.node} is too old: Espalier needs Node 20.19 or later, up to 24.`)
+    fail(
+      `Node ${process.versions.node} is too old: Espalier needs Node 20.19 or later, up to 24. See https://nodejs.org.`,
+    )
+  if (major > 24)
+    fail(
+      `Node ${process.versions.node} is too new: Espalier needs Node 20.19 or later, up to 24. See https://nodejs.org.`,
+    )
+  requirePlatform()
 
   await whenChanged('packages', [path.join(root, 'package-lock.json')], [inModules('fastify/package.json')], () =>
     run(

@@ -46,13 +46,19 @@ function cacheFolder() {
   return path.resolve(base)
 }
 
-export async function ensureEngine() {
+/** The wheel for this machine; set-up asks before it installs anything. */
+export function requirePlatform() {
   const platform = `${process.platform}-${process.arch}`
   const wheel = WHEELS[platform]
   if (!wheel)
     fail(
       `The engine is not available for ${platform}. Supported: ${Object.keys(WHEELS).join(', ')} (on macOS and Windows use Linux in a container).`,
     )
+  return { platform, wheel }
+}
+
+export async function ensureEngine() {
+  const { platform, wheel } = requirePlatform()
   const tfjs = JSON.parse(readFileSync(path.join(packageFolder, 'package.json'), 'utf8')).version
   const cache = cacheFolder()
   const home = path.join(cache, `engine-tensorflow-${TENSORFLOW}-tfjs-${tfjs}-${platform}`)
@@ -64,9 +70,9 @@ export async function ensureEngine() {
 async function build(cache, home, wheel) {
   const python = findPython()
   requireCompiler()
-  const nodeFolder = requireNodeHeaders()
   mkdirSync(cache, { recursive: true })
   requireSpace(cache)
+  const nodeFolder = requireNodeHeaders()
   const work = mkdtempSync(path.join(cache, 'building-'))
   try {
     await step(`download ${wheel.name} ${TENSORFLOW} (about 270 MB)`, () => download(python, work, wheel))

@@ -8,7 +8,7 @@ import { makeId } from '../../src/contracts/ids.js'
 import { parse } from '../../src/contracts/parse.js'
 import { TERMINAL_STATUSES, type TrainingJob, TrainingJobSpec } from '../../src/contracts/training-job.js'
 import { makeApiKeys } from '../../src/db/api-keys.js'
-import { makeAttempts } from '../../src/db/attempts.js'
+import { type Attempts, makeAttempts } from '../../src/db/attempts.js'
 import { makeDatabase } from '../../src/db/database.js'
 import { makeDatasets } from '../../src/db/datasets.js'
 import { type JobLog, makeJobLog } from '../../src/db/job-log.js'
@@ -33,6 +33,12 @@ const SCHEMA: DatasetSchema = {
   trainRows: ROWS,
   testRows: 0,
 }
+/** A job that the queue brought to a worker, and whether its claim was granted. */
+interface Offer {
+  readonly jobId: string
+  readonly workerId: string
+  readonly granted: boolean
+}
 const quiet = { debug() {}, info() {}, warn() {}, error() {} }
 
 /** A database, a queue, a store and one small dataset; workers start in this process, their trainers are processes of the build. */
@@ -45,7 +51,8 @@ export async function openScene() {
   const store = makeObjectStore(storage)
   const relay = startRelay({ outbox: makeOutbox(database), queue, intervalMs: 50 })
   const trainingJobs = makeTrainingJobs(database)
-  const attempts = makeAttempts(database)
+  const offers: Offer[] = []
+  const attempts = watched(makeAttempts(database), offers)
   const log = makeJobLog(database)
   const projectId = await makeApiKeys(database).ensureDefaultProject()
 
@@ -65,6 +72,7 @@ export async function openScene() {
   return {
     database,
     attempts,
+    offers,
     store,
     log,
     get,
@@ -93,6 +101,8 @@ export async function openScene() {
       if (!spec.ok) throw new Error(JSON.stringify(spec.errors))
       return (await trainingJobs.create(projectId, planTrainingJob(spec.value, SCHEMA).spec)).job.id
     },
+    /** Offers a job to the workers once more, beside the delivery of the outbox. */
+    deliver: (jobId: string, deliveryId: string) => queue.publish({ deliveryId, jobId, priority: 0 }),
     requestCancel: (id: string) => trainingJobs.requestCancel(projectId, id),
     sweep: () => sweepOnce({ sweeps: makeSweeps(database), attempts, log: quiet, redeliverAfterMs: 0 }),
     untilEvent: (id: string, wanted: (event: JobEvent) => boolean) =>
@@ -113,6 +123,19 @@ export async function openScene() {
     },
   }
 }
+
+/** The same, noting every claim. */
+function watched(attempts: Attempts, offers: Offer[]): Attempts {
+  return {
+    ...attempts,
+    async claim(jobId, workerId, leaseMs) {
+      const claim = await attempts.claim(jobId, workerId, leaseMs)
+      offers.push({ jobId, workerId, granted: claim !== null })
+      return claim
+    },
+  }
+}
+
 export type Scene = Awaited<ReturnType<typeof openScene>>
 
 export async function until<T>(what: string, look: () => Promise<T | undefined>, timeoutMs = 45_000): Promise<T> {

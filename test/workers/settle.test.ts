@@ -3,6 +3,7 @@ import { type Interruption, StaleAttemptError } from '../../src/db/attempts.js'
 import { type Ending, type Settling, settle } from '../../src/workers/settle.js'
 
 const REF = { jobId: 'job_1', attempt: 3 }
+const PATIENCE = { givenUp: new AbortController().signal, patienceMs: 5000 }
 const DIED: Ending = { type: 'died', death: 'the trainer was killed by SIGKILL', lastWords: '' }
 
 /** Writes down which outcome was stored, after as many failures as asked for. */
@@ -30,6 +31,13 @@ describe('what the end of a trainer means', () => {
   it.each([
     ['killed for no reason of ours', DIED, null, ['requeue', 'TRAINER_DIED', true]],
     ['killed because it did not stop at a shutdown', DIED, 'shutdown', ['requeue', 'WORKER_SHUTDOWN', false]],
+    ['let down by the database', { type: 'unstored', reason: '' }, null, ['requeue', 'STORAGE_UNAVAILABLE', false]],
+    [
+      'left without a checkpoint that can be used',
+      { type: 'checkpoint-unusable', step: 9, reason: '' },
+      null,
+      ['requeue', 'CHECKPOINT_INVALID', false],
+    ],
     ['killed because it did not stop when cancelled', DIED, 'cancel', ['cancel']],
     ['killed because it did not stop at its time limit', DIED, 'time-limit', ['fail', 'TIME_LIMIT', null]],
     [
@@ -52,7 +60,7 @@ describe('what the end of a trainer means', () => {
     ],
   ] as const)('%s', async (_, ending, reason, expected) => {
     const { attempts, stored } = ledger()
-    await settle(REF, ending, reason, attempts)
+    await settle(REF, ending, reason, attempts, PATIENCE)
     expect(stored).toEqual([expected])
   })
 })
@@ -60,16 +68,16 @@ describe('what the end of a trainer means', () => {
 it('stores nothing once the lease is lost, whatever the trainer says', async () => {
   const { attempts, stored } = ledger()
   const ending: Ending = { type: 'failed', failure: { code: 'X', message: '', step: 4 } }
-  await expect(settle(REF, ending, 'lost-lease', attempts)).rejects.toThrow(StaleAttemptError)
+  await expect(settle(REF, ending, 'lost-lease', attempts, PATIENCE)).rejects.toThrow(StaleAttemptError)
   expect(stored).toEqual([])
 })
 
 it('tries again when the database is out of reach, but not when it refuses', async () => {
   const reachable = ledger([new Error('connection refused')])
-  await settle(REF, DIED, null, reachable.attempts)
+  await settle(REF, DIED, null, reachable.attempts, PATIENCE)
   expect(reachable.stored).toEqual([['requeue', 'TRAINER_DIED', true]])
 
   const refusing = ledger([new StaleAttemptError(REF)])
-  await expect(settle(REF, DIED, null, refusing.attempts)).rejects.toThrow(StaleAttemptError)
+  await expect(settle(REF, DIED, null, refusing.attempts, PATIENCE)).rejects.toThrow(StaleAttemptError)
   expect(refusing.stored).toEqual([])
 })

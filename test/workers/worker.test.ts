@@ -21,6 +21,14 @@ async function eventTypes(id: string): Promise<string[]> {
   return (await scene.log.events(id, 0, 10_000)).map((event) => event.type)
 }
 
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
+
 describe('one worker', () => {
   it('runs a job to its end: result, artifacts, every step recorded, superfluous checkpoints gone', async () => {
     const worker = await scene.startWorker('one')
@@ -116,10 +124,20 @@ describe('two workers', () => {
 
   it('never run one job at once', async () => {
     const workers = [await scene.startWorker('left'), await scene.startWorker('right')]
-    const ids = await Promise.all([1, 2, 3, 4].map((seed) => scene.submit({ steps: 20, seed })))
-    // Every delivery doubled, so that both workers are offered every job.
-    await scene.sweep()
+    const ids: string[] = []
+    for (const seed of [1, 2, 3, 4]) {
+      const id = await scene.submit({ steps: 20, seed })
+      // One right after the other, so that both workers ask for the job at the same time.
+      await Promise.all([scene.deliver(id, `${id}-once`), scene.deliver(id, `${id}-twice`)])
+      ids.push(id)
+    }
     for (const id of ids) expect(await scene.untilEnded(id)).toMatchObject({ status: 'succeeded', attempt: 1 })
+    const offers = await until('both deliveries of each', async () => {
+      const made = scene.offers.filter(({ jobId }) => ids.includes(jobId))
+      return made.length >= 2 * ids.length ? made : undefined
+    })
+    expect(new Set(offers.map(({ workerId }) => workerId))).toEqual(new Set(['left', 'right']))
+    for (const id of ids) expect(offers.filter(({ jobId, granted }) => jobId === id && granted)).toHaveLength(1)
     for (const id of ids) {
       const started = (await eventTypes(id)).filter((type) => type === 'attempt.started')
       expect(started).toHaveLength(1)
@@ -131,15 +149,26 @@ describe('two workers', () => {
 describe('the sweeper', () => {
   it('gives a job to another worker when its lease runs out, and the first one stops', async () => {
     // Its heartbeats are so rare that nothing but its writes can tell it that the job is not its own any more.
-    const worker = await scene.startWorker('slow', 60_000)
+    const slow = await scene.startWorker('slow', 60_000)
     const id = await scene.submit(LONG)
     await checkpointOf(1, id)
+    const trainer = slow.trainers().get(id)
+    if (trainer === undefined) throw new Error('the job has no trainer')
+    // Held until the other worker has the job: what the first trainer sends after that comes too late.
+    process.kill(trainer, 'SIGSTOP')
+    const quick = await scene.startWorker('quick')
     await scene.database.prisma
       .$executeRaw`update training_jobs set lease_until = now() - interval '1 minute' where id = ${id}`
     await scene.sweep()
-    const job = await scene.untilEnded(id)
-    expect(job).toMatchObject({ status: 'succeeded', attempt: 2 })
+    const second = await scene.untilEvent(id, (event) => event.type === 'attempt.started' && event.attempt === 2)
+    expect(second.data.worker).toBe('quick')
+    process.kill(trainer, 'SIGCONT')
+    await until('the end of the first trainer', async () => (isRunning(trainer) ? undefined : true))
+    await until('the end of the first attempt', async () => (slow.trainers().size === 0 ? true : undefined))
+
+    expect(await scene.untilEnded(id)).toMatchObject({ status: 'succeeded', attempt: 2 })
     expect(await recordedSteps(scene.log, id)).toEqual(Array.from({ length: LONG.steps }, (_, step) => step))
-    await worker.close()
+    await slow.close()
+    await quick.close()
   })
 })

@@ -1,0 +1,95 @@
+import { PassThrough } from 'node:stream'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { showProgress } from '../../src/cli/progress.js'
+import type { EventType, JobEvent } from '../../src/contracts/event.js'
+import type { JobProgress } from '../../src/contracts/training-job.js'
+
+const progress = (step: number, changes: Partial<JobProgress> = {}): JobProgress => ({
+  step,
+  steps: 100,
+  epoch: 0,
+  loss: 0.12345,
+  accuracy: 0.975,
+  gradientNorm: 1.5,
+  clippedStepShare: 0.25,
+  sparsity: 0.5,
+  stepsPerSecond: 10,
+  etaSeconds: 9.1,
+  ...changes,
+})
+
+const event = (type: EventType, data: Record<string, unknown> = {}): JobEvent => ({
+  sequence: 1,
+  type,
+  attempt: 2,
+  data,
+  at: '2026-01-01T00:00:00.000Z',
+})
+
+/** A pipe instead of a terminal, and the lines that were written to it. */
+function shown() {
+  const pipe = new PassThrough({ encoding: 'utf8' })
+  // A WriteStream is what stderr is typed as; into a pipe Node itself gives it a stream without the members of a terminal.
+  const display = showProgress('job', pipe as unknown as NodeJS.WriteStream)
+  return {
+    display,
+    lines: () =>
+      String(pipe.read() ?? '')
+        .split('\n')
+        .slice(0, -1),
+  }
+}
+
+describe('progress into a pipe', () => {
+  beforeEach(() => void vi.useFakeTimers({ now: 1_000_000 }))
+  afterEach(() => void vi.useRealTimers())
+
+  it('is a plain line with the figures, without control characters', () => {
+    const { display, lines } = shown()
+    display.progress?.(progress(10))
+    const [line, ...more] = lines()
+    expect(line).toBe(
+      'job 10/100 loss 0.1235  accuracy 97.5 %  gradient norm 1.500  clipped 25.0 %  sparsity 50.0 %  ETA 10 s',
+    )
+    expect(more).toEqual([])
+  })
+
+  it('leaves out an accuracy that the job does not have, and a time that nobody knows yet', () => {
+    const { display, lines } = shown()
+    display.progress?.(progress(10, { accuracy: null, etaSeconds: null }))
+    expect(lines()).toEqual(['job 10/100 loss 0.1235  gradient norm 1.500  clipped 25.0 %  sparsity 50.0 %  ETA ?'])
+  })
+
+  it('comes every two seconds, and the last of it at the end', () => {
+    const { display, lines } = shown()
+    const steps = () => lines().map((line) => line.split(' ')[1])
+    for (let step = 1; step <= 50; step++) {
+      display.progress?.(progress(step))
+      vi.advanceTimersByTime(100)
+    }
+    // At 0 s, 2 s and 4 s, ten reports a second.
+    expect(steps()).toEqual(['1/100', '21/100', '41/100'])
+    display.end()
+    expect(steps()).toEqual(['50/100'])
+    display.end()
+    expect(steps()).toEqual([])
+  })
+
+  it('has a line for an event, but none for those that come by the dozen', () => {
+    const { display, lines } = shown()
+    display.event?.(event('attempt.started'))
+    display.event?.(event('checkpoint.saved', { step: 500, bytes: 1 }))
+    display.event?.(event('pruning.updated', { step: 500, sparsity: 0.5 }))
+    display.event?.(event('attempt.interrupted', { reason: 'the trainer died', code: 'TRAINER_DIED' }))
+    display.event?.(event('job.failed', { code: 'TIME_LIMIT', message: 'too long' }))
+    display.event?.(event('job.succeeded'))
+    display.reconnecting?.('the service went away')
+    expect(lines()).toEqual([
+      'job attempt 2 started',
+      'job attempt 2 interrupted: the trainer died',
+      'job failed: too long (TIME_LIMIT)',
+      'job succeeded',
+      'job connection lost, trying again',
+    ])
+  })
+})
