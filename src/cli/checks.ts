@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -18,6 +19,8 @@ export interface Check {
 }
 
 const LOWEST_NODE = [20, 19] as const
+/** The engine does not build on it. */
+const FIRST_NODE_TOO_NEW = 25
 
 /** Everything a service on this configuration needs, tried for real; a check that fails does not keep the others from running. */
 export async function runChecks(config: Config): Promise<Check[]> {
@@ -29,11 +32,14 @@ export async function runChecks(config: Config): Promise<Check[]> {
   return [nodeCheck(), engine, ...databaseAndQueue, store]
 }
 
-function nodeCheck(): Check {
-  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
-  const ok = major > LOWEST_NODE[0] || (major === LOWEST_NODE[0] && minor >= LOWEST_NODE[1])
-  const check = { name: 'node', ok, detail: process.versions.node }
-  return ok ? check : { ...check, fix: `install Node.js ${LOWEST_NODE.join('.')} or newer` }
+export function nodeCheck(version = process.versions.node): Check {
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  const isNewEnough = major > LOWEST_NODE[0] || (major === LOWEST_NODE[0] && minor >= LOWEST_NODE[1])
+  const ok = isNewEnough && major < FIRST_NODE_TOO_NEW
+  const check = { name: 'node', ok, detail: version }
+  return ok
+    ? check
+    : { ...check, fix: `install Node.js ${LOWEST_NODE.join('.')} or newer, below ${FIRST_NODE_TOO_NEW}` }
 }
 
 async function engineCheck(): Promise<Check> {
@@ -112,13 +118,17 @@ async function queueCheck(config: Config, databaseUrl: string): Promise<Check> {
 
 async function storeCheck(config: Config): Promise<Check> {
   const where = config.storage.folder
-  const key = `doctor/probe-${process.pid}`
-  const store = makeObjectStore(config.storage)
+  const key = 'probe'
+  let folder: string | null = null
   try {
+    // A folder of its own in the one of the store, or where that would be made: it goes with everything in it.
+    folder = await mkdtemp(path.join(nearestExisting(path.resolve(where)), '.espalier-doctor-'))
+    const store = makeObjectStore({ ...config.storage, folder })
     const probe = new TextEncoder().encode('espalier')
     await store.put(key, probe)
     const read = await store.get(key)
     await store.delete(key)
+    await store.close()
     if (Buffer.compare(read, probe) !== 0) throw new Error('an object came back changed')
     return { name: 'store', ok: true, detail: where }
   } catch (error) {
@@ -129,8 +139,13 @@ async function storeCheck(config: Config): Promise<Check> {
       fix: 'make the folder writable, or choose another with --data',
     }
   } finally {
-    await store.close()
+    if (folder !== null) await rm(folder, { recursive: true, force: true })
   }
+}
+
+function nearestExisting(folder: string): string {
+  const parent = path.dirname(folder)
+  return existsSync(folder) || parent === folder ? folder : nearestExisting(parent)
 }
 
 /** Address of the service that runs on the data folder, if it answers. */

@@ -58,13 +58,15 @@ async function runIn(dataFolder: string, flags: DemoFlags): Promise<void> {
   try {
     say(`service ready: ${service.url}  Swagger UI: ${service.url}/docs`)
     const client = makeClient({ url: service.url, apiKey: service.apiKey.key })
-    const interrupted = asked.then((signal) => Promise.reject(new Error(`stopped by ${signal}`)))
+    const interrupted = Promise.race([asked.then((signal) => `stopped by ${signal}`), service.broken]).then((reason) =>
+      Promise.reject(new Error(reason)),
+    )
     const run = await Promise.race([train(client, flags.seed, path.join(config.dataFolder, FILES)), interrupted])
     say(`\n${demoTable(run, service.url, flags.keep === true)}`)
     if (flags.json) print(JSON.stringify(machineReadable(run)))
     if (flags.keep) {
       say(`\nstill serving at ${service.url}; stop with Ctrl-C`)
-      await asked
+      await Promise.race([asked, service.broken.then((reason) => Promise.reject(new Error(reason)))])
     }
   } finally {
     await service.close()

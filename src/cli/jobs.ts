@@ -59,12 +59,13 @@ export async function watchToEnd(client: Client, id: string, json: boolean): Pro
   if (job.status !== 'succeeded') process.exitCode = 1
 }
 
-function summary(job: TrainingJob): string {
+export function summary(job: TrainingJob): string {
   if (job.failure) return `${job.id} failed: ${job.failure.message} (${job.failure.code})`
   const { result } = job
   if (!result) return `${job.id} ${job.status}`
   const scores = Object.entries(result.test ?? result.validation ?? result.train).map(
-    ([name, value]) => `${name} ${value.toFixed(4)}`,
+    // JSON has no NaN: a mean that is none comes as null.
+    ([name, value]: [string, number | null]) => `${name} ${value === null ? 'not a number' : value.toFixed(4)}`,
   )
   return `${job.id} ${job.status}: ${result.steps} steps, ${scores.join(', ')}`
 }

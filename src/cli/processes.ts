@@ -6,7 +6,7 @@ import { type Closers, makeClosers } from './closers.js'
 import { ensureApiKey } from './data-folder.js'
 import { makeLog } from './logger.js'
 import { portOption } from './options.js'
-import { connectParts, type Parts, runApi, runWorker } from './service.js'
+import { connectParts, type Parts, runApi, runRelay, runWorker } from './service.js'
 import { shutdownSignal } from './signals.js'
 
 export function addApi(program: Command): void {
@@ -20,7 +20,7 @@ export function addApi(program: Command): void {
       await runUntilSignal(config, async (parts, log, closers) => {
         const { key, created } = await ensureApiKey(config.dataFolder, makeApiKeys(parts.database))
         if (created) process.stdout.write(`API key (shown once): ${key}\n`)
-        const { url } = await runApi(config, parts, log, closers)
+        const { url } = await runApi(config, parts, closers)
         log.info({ url }, 'api ready')
       })
     })
@@ -46,7 +46,9 @@ async function runUntilSignal(
   const log = makeLog(config.logLevel)
   const closers = makeClosers()
   try {
-    await start(await connectParts(config, config.databaseUrl, log, closers), log, closers)
+    const parts = await connectParts(config, config.databaseUrl, log, closers)
+    runRelay(parts, log, closers)
+    await start(parts, log, closers)
     await asked
   } finally {
     await closers.close()

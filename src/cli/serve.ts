@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
 import { loadConfig } from '../config.js'
 import { makeLog } from './logger.js'
@@ -12,6 +13,8 @@ interface ServeFlags {
   readonly host?: string
   readonly json?: true
 }
+
+const CLOSING_MS = 5000
 
 export function addServe(program: Command): void {
   program
@@ -41,6 +44,11 @@ async function serve(flags: ServeFlags): Promise<void> {
     ]
     process.stdout.write(`${lines.join('\n')}\n`)
   }
-  await asked
-  await service.close()
+  const end = await Promise.race([asked, service.broken.then((reason) => ({ reason }))])
+  if (typeof end === 'string') return service.close()
+  process.stderr.write(`espalier: ${end.reason}: the service stops\n`)
+  // What is closed may wait for the database in vain.
+  const limit = sleep(2 * config.worker.graceMs + CLOSING_MS)
+  await Promise.race([service.close().catch(() => undefined), limit])
+  process.exit(1)
 }

@@ -19,6 +19,8 @@ import { announceService, ensureApiKey, type StoredKey } from './data-folder.js'
 export interface Service {
   readonly url: string
   readonly apiKey: StoredKey
+  /** Resolves, with what happened, when the service cannot go on: close it then. */
+  readonly broken: Promise<string>
   close(): Promise<void>
 }
 
@@ -28,14 +30,15 @@ const RELAY_INTERVAL_MS = 200
 export async function startService(config: Config, log: Log): Promise<Service> {
   const closers = makeClosers()
   try {
-    const databaseUrl = await openDataFolder(config, closers)
+    const { databaseUrl, broken } = await openDataFolder(config, closers)
     const { database, queue } = await connectParts(config, databaseUrl, log, closers)
+    runRelay({ database, queue }, log, closers)
     const apiKey = await ensureApiKey(config.dataFolder, makeApiKeys(database))
     // The worker first: it may refuse to start, and closing goes the other way round, so the api stops accepting before the worker stops.
     await runWorker(config, { database, queue }, log, closers)
-    const api = await runApi(config, { database, queue }, log, closers)
+    const api = await runApi(config, { database, queue }, closers)
     closers.add(await announceService(config.dataFolder, { url: api.url, pid: process.pid }))
-    return { url: api.url, apiKey, close: closers.close }
+    return { url: api.url, apiKey, broken, close: closers.close }
   } catch (error) {
     await closers.close().catch(() => undefined)
     throw error
@@ -43,11 +46,18 @@ export async function startService(config: Config, log: Log): Promise<Service> {
 }
 
 /** Takes the folder for this process, so that a second service on it fails clearly, and returns the address of its database. */
-async function openDataFolder(config: Config, closers: Closers): Promise<string> {
-  if (config.databaseUrl === null) return closers.add(await startEmbeddedPostgres(config.dataFolder)).connectionString
+async function openDataFolder(
+  config: Config,
+  closers: Closers,
+): Promise<{ readonly databaseUrl: string; readonly broken: Promise<string> }> {
+  if (config.databaseUrl === null) {
+    const server = closers.add(await startEmbeddedPostgres(config.dataFolder))
+    return { databaseUrl: server.connectionString, broken: server.died }
+  }
   const lock = await acquireFolder(config.dataFolder)
   closers.add({ close: () => lock.release() })
-  return config.databaseUrl
+  // A server of one's own comes back: what needs it waits.
+  return { databaseUrl: config.databaseUrl, broken: new Promise(() => undefined) }
 }
 
 export interface Parts {
@@ -66,13 +76,8 @@ export async function connectParts(config: Config, databaseUrl: string, log: Log
   return { database, queue }
 }
 
-/** The HTTP interface, and the relay that carries accepted jobs to the queue. */
-export async function runApi(
-  config: Config,
-  { database, queue }: Parts,
-  log: Log,
-  closers: Closers,
-): Promise<{ readonly url: string }> {
+/** Carries accepted jobs to the queue. Every process has one, because jobs come back to the outbox without the api too. */
+export function runRelay({ database, queue }: Parts, log: Log, closers: Closers): void {
   closers.add(
     startRelay({
       outbox: makeOutbox(database),
@@ -81,6 +86,14 @@ export async function runApi(
       onError: (error) => log.warn({ err: error }, 'accepted jobs wait: the queue or the database is out of reach'),
     }),
   )
+}
+
+/** The HTTP interface. */
+export async function runApi(
+  config: Config,
+  { database, queue }: Parts,
+  closers: Closers,
+): Promise<{ readonly url: string }> {
   return closers.add(await startApi({ config, database, queue }))
 }
 

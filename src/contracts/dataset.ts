@@ -10,7 +10,13 @@ export type BuiltinDatasetName = (typeof BUILTIN_DATASETS)[number]
 /** Body of a request for a dataset that comes with the service. */
 export const CreateBuiltinDataset = Type.Object(
   {
-    name: Type.Optional(Type.String({ minLength: 1, maxLength: 200, description: 'Default: the name that the data are known by, such as MNIST' })),
+    name: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 200,
+        description: 'Default: the name that the data are known by, such as MNIST',
+      }),
+    ),
     source: Type.Object({ kind: Type.Literal('builtin'), name: Type.Enum([...BUILTIN_DATASETS]) }, strict),
   },
   { ...strict, $id: 'CreateBuiltinDataset' },

@@ -4,7 +4,7 @@ import { Timestamp } from './ids.js'
 const EVENT_TYPES = [
   'job.created', // accepted and queued
   'attempt.started', // a worker claimed it; data: {worker, resumedFromStep}
-  'attempt.interrupted', // trainer or worker died or shut down; queued again; data: {reason, code}
+  'attempt.interrupted', // trainer or worker died or shut down; queued again; data: {reason, code, droppedCheckpoint?, resumesFromStep?}
   'training.started', // compiled; data: {pins, steps, parameters}
   'pruning.updated', // data: {step, sparsity, removed, total}
   'training.pins-changed', // resumed under other pins, so the bits may differ; data: {before, now}

@@ -91,7 +91,8 @@ export const TrainingJobSpec = Type.Object(
           minimum: 1,
           maximum: 2_147_483,
           default: 86_400,
-          description: 'From the start of the first attempt, waiting between attempts included; then the job fails',
+          description:
+            'Running time of all attempts together, without waiting in the queue and between attempts; then the job fails',
         }),
         maxAttempts: Type.Integer({
           minimum: 1,

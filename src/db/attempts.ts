@@ -3,9 +3,10 @@ import type { MetricSeries } from '../contracts/metric.js'
 import type { JobFailure, JobProgress, JobResult } from '../contracts/training-job.js'
 import { type Claim, claim } from './claim.js'
 import type { Database } from './database.js'
-import { type AttemptRef, appendEvent, fenced, NEXT_EVENT } from './fence.js'
+import { type AttemptRef, fenced } from './fence.js'
 import { toJson } from './json.js'
-import { addCheckpoint, type StoredCheckpoint, toChunks } from './records.js'
+import { addCheckpoint, addEvent, type StoredCheckpoint, toChunks } from './records.js'
+import { databaseTime } from './transaction.js'
 import { end, type Interruption, requeue } from './transitions.js'
 
 export type { Claim } from './claim.js'
@@ -33,11 +34,11 @@ export interface Attempts {
   saveProgress(ref: AttemptRef, progress: JobProgress): Promise<void>
   /** Values that are not finite are left out. A chunk that is sent twice is stored once. */
   addMetrics(ref: AttemptRef, series: readonly MetricSeries[]): Promise<void>
+  /** One that says the same as one before of the same attempt is written once: the answer to the first may have been lost. */
   addEvent(ref: AttemptRef, type: EventType, data: Record<string, unknown>): Promise<void>
   /** Writes event checkpoint.saved too. Returns the keys of objects that no row names any more: delete them. */
   addCheckpoint(ref: AttemptRef, checkpoint: StoredCheckpoint, keep: number): Promise<string[]>
-  /** An artifact of the same name from an attempt before is replaced. */
-  /** Keys of the object that it replaces, which nothing names any more. */
+  /** One of the same name is replaced: returns the key of its object, which nothing names any more. */
   addArtifact(ref: AttemptRef, artifact: StoredArtifact): Promise<string[]>
   /** running → succeeded, with event job.succeeded. */
   succeed(ref: AttemptRef, result: JobResult): Promise<void>
@@ -71,14 +72,13 @@ export function makeAttempts(db: Database): Attempts {
         await fenced(tx, ref, {})
         await tx.metricChunk.createMany({ data: toChunks(ref, series), skipDuplicates: true })
       }),
-    addEvent: (ref, type, data) =>
-      prisma.$transaction(async (tx) => appendEvent(tx, await fenced(tx, ref, NEXT_EVENT), type, data)),
+    addEvent: (ref, type, data) => prisma.$transaction((tx) => addEvent(tx, ref, type, data)),
     addCheckpoint: (ref, checkpoint, keep) => prisma.$transaction((tx) => addCheckpoint(tx, ref, checkpoint, keep)),
     addArtifact: ({ jobId, attempt }, { name, key, ...columns }) =>
       prisma.$transaction(async (tx) => {
         await fenced(tx, { jobId, attempt }, {})
         const former = await tx.artifact.findUnique({ where: { jobId_name: { jobId, name } } })
-        const row = { ...columns, objectKey: key, attempt, createdAt: new Date() }
+        const row = { ...columns, objectKey: key, attempt, createdAt: await databaseTime(tx) }
         await tx.artifact.upsert({
           where: { jobId_name: { jobId, name } },
           create: { jobId, name, ...row },

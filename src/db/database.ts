@@ -6,10 +6,13 @@ export interface Database {
   close(): Promise<void>
 }
 
+/** Of one query and one connection: a server behind a cut cable answers nothing, and does not say so. */
+const LIMITS = { query_timeout: 25_000, connectionTimeoutMillis: 10_000 } as const
+
 /** Connects at the first query; `connections` bounds the pool of this process. */
 export function makeDatabase(connectionString: string, connections = 10): Database {
   const prisma = new PrismaClient({
-    adapter: new PrismaPg({ connectionString, max: connections }),
+    adapter: new PrismaPg({ connectionString, max: connections, keepAlive: true, ...LIMITS }),
     transactionOptions: { maxWait: 15_000, timeout: 30_000 },
   })
   return { prisma, close: () => prisma.$disconnect() }

@@ -8,6 +8,8 @@ import { reservePort } from './free-port.js'
 
 export interface EmbeddedPostgresServer {
   readonly connectionString: string
+  /** Resolves, with what happened, when the server ends without `close`. */
+  readonly died: Promise<string>
   close(): Promise<void>
 }
 
@@ -27,6 +29,7 @@ export async function startEmbeddedPostgres(folder: string): Promise<EmbeddedPos
     const cluster = await prepareCluster(path.resolve(folder))
     const port = await reservePort()
     const server = await startServer(cluster, port)
+    const end = watchEnd(server)
     const address = (database: string) => `postgresql://postgres:${cluster.password}@127.0.0.1:${port}/${database}`
     // The last resort when this process ends without close(): an exit handler may only do what is synchronous.
     const stopAtExit = () => server.kill('SIGINT')
@@ -34,7 +37,9 @@ export async function startEmbeddedPostgres(folder: string): Promise<EmbeddedPos
     await createDatabase(address('postgres'), 'espalier')
     return {
       connectionString: address('espalier'),
+      died: end.unexpected,
       close: async () => {
+        end.expect()
         process.removeListener('exit', stopAtExit)
         await stop(server)
         await lock.release()
@@ -77,7 +82,7 @@ async function startServer(cluster: Cluster, port: number): Promise<ChildProcess
       reject(new Error(`PostgreSQL ended with ${code} while it started:\n${log}`))
     })
   })
-  // A crash later on shows up as failing queries; it must not be an unhandled rejection as well.
+  // A crash later on is told by `died`; it must not be an unhandled rejection as well.
   ready.catch(() => {})
   try {
     await ready
@@ -87,6 +92,23 @@ async function startServer(cluster: Cluster, port: number): Promise<ChildProcess
   }
   server.unref()
   return server
+}
+
+function watchEnd(server: ChildProcess): { readonly unexpected: Promise<string>; expect(): void } {
+  let isExpected = false
+  const unexpected = new Promise<string>((resolve) => {
+    const tell = () => {
+      if (!isExpected) resolve(`the embedded PostgreSQL ended with ${server.signalCode ?? `code ${server.exitCode}`}`)
+    }
+    if (server.exitCode !== null || server.signalCode !== null) tell()
+    else server.once('exit', tell)
+  })
+  return {
+    unexpected,
+    expect: () => {
+      isExpected = true
+    },
+  }
 }
 
 /** SIGINT is PostgreSQL's fast shutdown: sessions are ended, the data is flushed. */

@@ -1,7 +1,9 @@
+import type { EventType } from '../contracts/event.js'
 import type { MetricSeries } from '../contracts/metric.js'
 import { type AttemptRef, appendEvent, fenced, NEXT_EVENT } from './fence.js'
 import type { MetricChunk } from './generated/client.js'
-import type { Transaction } from './transaction.js'
+import { toJson } from './json.js'
+import { databaseTime, type Transaction } from './transaction.js'
 
 export interface StoredCheckpoint {
   /** Updates done. */
@@ -29,7 +31,20 @@ export function toChunks({ jobId, attempt }: AttemptRef, series: readonly Metric
   })
 }
 
-/** The row and its event; the oldest rows beyond `keep` go. A step that was saved before is replaced. */
+/** See `Attempts.addEvent`: the lock of the first statement makes a second try see what the first has written. */
+export async function addEvent(
+  tx: Transaction,
+  ref: AttemptRef,
+  type: EventType,
+  data: Record<string, unknown>,
+): Promise<void> {
+  const { jobId, attempt } = ref
+  await fenced(tx, ref, {})
+  const same = await tx.jobEvent.count({ where: { jobId, attempt, type, data: { equals: toJson(data) } } })
+  if (same === 0) await appendEvent(tx, await fenced(tx, ref, NEXT_EVENT), type, data)
+}
+
+/** The row and its event; the oldest rows beyond `keep` go. A step that was saved before is replaced; the same object again changes nothing. */
 export async function addCheckpoint(
   tx: Transaction,
   ref: AttemptRef,
@@ -37,9 +52,10 @@ export async function addCheckpoint(
   keep: number,
 ): Promise<string[]> {
   const { jobId, attempt } = ref
-  const job = await fenced(tx, ref, NEXT_EVENT)
+  await fenced(tx, ref, {})
+  const isStored = (await tx.checkpoint.count({ where: { jobId, step, objectKey: key } })) > 0
   const replaced = await tx.checkpoint.findMany({ where: { jobId, step, objectKey: { not: key } } })
-  const row = { attempt, objectKey: key, bytes, sha256, createdAt: new Date() }
+  const row = { attempt, objectKey: key, bytes, sha256, createdAt: await databaseTime(tx) }
   await tx.checkpoint.upsert({
     where: { jobId_step: { jobId, step } },
     create: { jobId, step, ...row },
@@ -47,6 +63,6 @@ export async function addCheckpoint(
   })
   const superfluous = await tx.checkpoint.findMany({ where: { jobId }, orderBy: { step: 'desc' }, skip: keep })
   await tx.checkpoint.deleteMany({ where: { jobId, step: { in: superfluous.map((checkpoint) => checkpoint.step) } } })
-  await appendEvent(tx, job, 'checkpoint.saved', { step, bytes })
+  if (!isStored) await appendEvent(tx, await fenced(tx, ref, NEXT_EVENT), 'checkpoint.saved', { step, bytes })
   return [...replaced, ...superfluous].map((checkpoint) => checkpoint.objectKey)
 }

@@ -12,7 +12,7 @@ export type ToTrainer =
       readonly attempt: number
       readonly spec: TrainingJobSpec
       readonly dataset: { readonly key: string; readonly schema: DatasetSchema }
-      readonly resumeFrom: { readonly key: string; readonly step: number } | null
+      readonly resumeFrom: { readonly key: string; readonly step: number; readonly sha256: string } | null
       /** Object keys of this job begin with it. */
       readonly keyPrefix: string
       readonly storage: StorageConfig
@@ -21,7 +21,7 @@ export type ToTrainer =
 
 export type StopReason = 'cancel' | 'shutdown' | 'lost-lease' | 'time-limit'
 
-/** Objects are stored before the message that names them is sent. The stream ends with exactly one of `succeeded`, `failed`, `stopped`. */
+/** Objects are stored before the message that names them is sent. The stream ends with exactly one ClosingMessage. */
 export type FromTrainer =
   | { readonly type: 'started'; readonly pins: EnginePins; readonly steps: number; readonly parameters: number }
   | { readonly type: 'progress'; readonly progress: JobProgress }
@@ -45,3 +45,14 @@ export type FromTrainer =
   | { readonly type: 'succeeded'; readonly result: JobResult }
   | { readonly type: 'failed'; readonly failure: JobFailure }
   | { readonly type: 'stopped'; readonly reason: StopReason; readonly step: number }
+  /** The checkpoint to resume from is gone or broken; an older one, or none, may do. */
+  | { readonly type: 'checkpoint-unusable'; readonly step: number; readonly reason: string }
+
+export type ClosingMessage = Extract<
+  FromTrainer,
+  { readonly type: 'succeeded' | 'failed' | 'stopped' | 'checkpoint-unusable' }
+>
+
+export function isClosing(message: FromTrainer): message is ClosingMessage {
+  return ['succeeded', 'failed', 'stopped', 'checkpoint-unusable'].includes(message.type)
+}

@@ -2,9 +2,11 @@ import type { AttemptRef, Attempts } from '../db/attempts.js'
 import { StaleAttemptError } from '../db/attempts.js'
 import type { ObjectStore } from '../storage/object-store.js'
 import type { Log } from './log.js'
-import type { FromTrainer } from './protocol.js'
+import { type Patience, persist } from './persist.js'
+import type { ClosingMessage, FromTrainer } from './protocol.js'
+import { removeObjects } from './remove-objects.js'
 
-export type RecordedMessage = Exclude<FromTrainer, { type: 'succeeded' | 'failed' | 'stopped' }>
+export type RecordedMessage = Exclude<FromTrainer, ClosingMessage>
 
 export interface RecorderContext {
   readonly attempts: Pick<Attempts, 'saveProgress' | 'addMetrics' | 'addEvent' | 'addCheckpoint' | 'addArtifact'>
@@ -21,13 +23,14 @@ export interface Recorder {
 }
 
 /**
- * Stores what a trainer reports, one message after the other in the order of their arrival. After the first write that fails
- * nothing more is stored, and `failed` is told once.
+ * Stores what a trainer reports, one message after the other in the order of their arrival; while the database is in trouble
+ * they wait. After the first write that fails for good nothing more is stored, and `failed` is told once.
  */
 export function makeRecorder(
   ref: AttemptRef,
   keptCheckpoints: number,
   context: RecorderContext,
+  patience: Patience,
   failed: (error: Error) => void,
 ): Recorder {
   let chain: Promise<void> = Promise.resolve()
@@ -36,7 +39,7 @@ export function makeRecorder(
   const write = async (message: RecordedMessage) => {
     if (failure) return discard(message)
     try {
-      await store(message)
+      await removeObjects(await persist(() => store(message), patience), ref, context)
     } catch (error) {
       failure = error instanceof Error ? error : new Error(String(error))
       // Only a refused write is surely not in the database; the object of another failed one may be named there.
@@ -44,42 +47,37 @@ export function makeRecorder(
       failed(failure)
     }
   }
-  const store = async (message: RecordedMessage): Promise<void> => {
+  /** Keys of the objects that it makes superfluous. Each write may be repeated, whether the one before was committed or not. */
+  const store = async (message: RecordedMessage): Promise<readonly string[]> => {
     const { attempts } = context
     switch (message.type) {
       case 'started': {
         const { pins, steps, parameters } = message
-        return attempts.addEvent(ref, 'training.started', { pins, steps, parameters })
+        await attempts.addEvent(ref, 'training.started', { pins, steps, parameters })
+        return []
       }
       case 'progress':
-        return attempts.saveProgress(ref, message.progress)
+        await attempts.saveProgress(ref, message.progress)
+        return []
       case 'metrics':
-        return attempts.addMetrics(ref, message.series)
+        await attempts.addMetrics(ref, message.series)
+        return []
       case 'event':
-        return attempts.addEvent(ref, message.event, message.data)
+        await attempts.addEvent(ref, message.event, message.data)
+        return []
       case 'checkpoint': {
         const { type: _, ...checkpoint } = message
-        return remove(await attempts.addCheckpoint(ref, checkpoint, keptCheckpoints))
+        return attempts.addCheckpoint(ref, checkpoint, keptCheckpoints)
       }
       case 'artifact': {
         const { type: _, ...artifact } = message
-        return remove(await attempts.addArtifact(ref, artifact))
+        return attempts.addArtifact(ref, artifact)
       }
     }
   }
   /** The keys of an attempt are its own, so an object that was refused a row is nobody's. */
   const discard = async (message: RecordedMessage) => {
-    if (message.type === 'checkpoint' || message.type === 'artifact') await remove([message.key])
-  }
-  /** An object left behind costs space, not correctness. */
-  const remove = async (keys: readonly string[]) => {
-    for (const key of keys) {
-      await context.store
-        .delete(key)
-        .catch((error: unknown) =>
-          context.log.warn({ ...ref, key, err: error }, 'a superfluous object was not deleted'),
-        )
-    }
+    if (message.type === 'checkpoint' || message.type === 'artifact') await removeObjects([message.key], ref, context)
   }
   return {
     record(message) {

@@ -1,35 +1,32 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { type AttemptRef, type Attempts, StaleAttemptError } from '../db/attempts.js'
-import type { FromTrainer, StopReason } from './protocol.js'
+import { type Patience, persist } from './persist.js'
+import type { ClosingMessage, StopReason } from './protocol.js'
 
-export type ClosingMessage = Extract<FromTrainer, { type: 'succeeded' | 'failed' | 'stopped' }>
-/** How a trainer ended: with its closing message, or without one. */
-export type Ending = ClosingMessage | { readonly type: 'died'; readonly death: string; readonly lastWords: string }
+/** How a trainer ended: with its closing message, or without one, or `unstored` when the database did not take what it reported. */
+export type Ending =
+  | ClosingMessage
+  | { readonly type: 'died'; readonly death: string; readonly lastWords: string }
+  | { readonly type: 'unstored'; readonly reason: string }
 export type Settling = Pick<Attempts, 'succeed' | 'fail' | 'cancel' | 'requeue'>
 
-const RETRY_AFTER_MS = [200, 1000, 3000]
+/** Before a job that the database let down is tried again. */
+const STORAGE_PAUSE_MS = 4000
 
 /**
- * Stores the outcome of an attempt; the attempt number fences it, so trying again after a lost answer is harmless.
- * `stopReason` is what the trainer was last told, null if nothing: it decides what a death means.
- * @throws StaleAttemptError when the attempt was not the running one any more.
+ * Stores the outcome of an attempt, trying again while the database is in trouble; the attempt number fences it, so trying
+ * again after a lost answer is harmless. `stopReason` is what the trainer was last told, null if nothing: it decides what a
+ * death means.
+ * @throws StaleAttemptError when the attempt was not the running one any more; StorageUnavailableError
  */
 export async function settle(
   ref: AttemptRef,
   ending: Ending,
   stopReason: StopReason | null,
   attempts: Settling,
+  patience: Patience,
 ): Promise<void> {
   if (stopReason === 'lost-lease') throw new StaleAttemptError(ref)
-  for (const delay of RETRY_AFTER_MS) {
-    try {
-      return await store(ref, ending, stopReason, attempts)
-    } catch (error) {
-      if (error instanceof StaleAttemptError) throw error
-      await sleep(delay)
-    }
-  }
-  return store(ref, ending, stopReason, attempts)
+  await persist(() => store(ref, ending, stopReason, attempts), patience)
 }
 
 async function store(
@@ -45,6 +42,19 @@ async function store(
       return attempts.fail(ref, ending.failure)
     case 'stopped':
       return storeStop(ref, ending.reason, ending.step, attempts)
+    case 'checkpoint-unusable': {
+      const { reason, step } = ending
+      const interruption = { reason, code: 'CHECKPOINT_INVALID', countsAsAttempt: false, dropCheckpoint: step }
+      await attempts.requeue(ref, interruption)
+      return
+    }
+    case 'unstored': {
+      if (stopReason !== null) return storeStop(ref, stopReason, null, attempts)
+      const { reason } = ending
+      const code = 'STORAGE_UNAVAILABLE'
+      await attempts.requeue(ref, { reason, code, countsAsAttempt: false, retryAfterMs: STORAGE_PAUSE_MS })
+      return
+    }
     case 'died': {
       if (stopReason !== null) return storeStop(ref, stopReason, null, attempts)
       const reason = ending.lastWords === '' ? ending.death : `${ending.death}: ${ending.lastWords}`

@@ -1,10 +1,11 @@
+import { createHash } from 'node:crypto'
 import { EspalierError } from '../errors.js'
 import { decodeSafetensors } from '../formats/safetensors.js'
 import type { TrainReport } from '../ml/train.js'
 import { TrainingFailure } from '../ml/training-failure.js'
 import { makeObjectStore } from '../storage/make-object-store.js'
-import type { ObjectStore } from '../storage/object-store.js'
-import type { FromTrainer, StopReason, ToTrainer } from './protocol.js'
+import { ObjectMissingError, type ObjectStore } from '../storage/object-store.js'
+import type { ClosingMessage, FromTrainer, StopReason, ToTrainer } from './protocol.js'
 
 type Start = Extract<ToTrainer, { type: 'start' }>
 
@@ -37,12 +38,12 @@ async function runToEnd(start: Start): Promise<void> {
   }
 }
 
-async function run(start: Start): Promise<FromTrainer> {
+async function run(start: Start): Promise<ClosingMessage> {
   const store = makeObjectStore(start.storage)
   try {
     const data = decodeSafetensors(await store.get(start.dataset.key)).tensors
     const { resumeFrom } = start
-    const resume = resumeFrom && { step: resumeFrom.step, checkpoint: await store.get(resumeFrom.key) }
+    const resume = resumeFrom && { step: resumeFrom.step, checkpoint: await readCheckpoint(store, resumeFrom) }
     // Loads TensorFlow; here, so that a missing engine becomes the failure of the job and not a crash.
     const { train } = await import('../ml/train.js')
     const outcome = await train({
@@ -56,14 +57,27 @@ async function run(start: Start): Promise<FromTrainer> {
     if (outcome.kind === 'stopped') return { type: 'stopped', reason: stopReason, step: outcome.step }
     return { type: 'succeeded', result: outcome.result }
   } catch (error) {
-    return failureOf(error)
+    return failureOf(error, start)
   } finally {
     await store.close()
   }
 }
 
+/** @throws TrainingFailure CHECKPOINT_INVALID when it is not there or not what was stored */
+async function readCheckpoint(store: ObjectStore, { key, sha256 }: { key: string; sha256: string }) {
+  const bytes = await store.get(key).catch((error: unknown) => {
+    if (error instanceof ObjectMissingError) throw new TrainingFailure('CHECKPOINT_INVALID', error.message, null)
+    throw error
+  })
+  const found = createHash('sha256').update(bytes).digest('hex')
+  if (found === sha256) return bytes
+  throw new TrainingFailure('CHECKPOINT_INVALID', `${key} has SHA-256 ${found}, stored was ${sha256}`, null)
+}
+
 /** @throws the error itself when it is not known to be final: the worker then takes it for the death of the trainer and tries again. */
-function failureOf(error: unknown): FromTrainer {
+function failureOf(error: unknown, { resumeFrom }: Start): ClosingMessage {
+  if (error instanceof TrainingFailure && error.code === 'CHECKPOINT_INVALID' && resumeFrom)
+    return { type: 'checkpoint-unusable', step: resumeFrom.step, reason: error.message }
   if (error instanceof TrainingFailure)
     return { type: 'failed', failure: { code: error.code, message: error.message, step: error.step } }
   if (error instanceof EspalierError && !error.retryable)

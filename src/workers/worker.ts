@@ -43,9 +43,10 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const handle = async (jobId: string) => {
     // Claimed by nobody, the job stays queued; the sweeper has it delivered again.
     if (closing) return
+    const askedAt = performance.now()
     const claim = await attempts.claim(jobId, id, timings.leaseMs)
     if (claim === null) return log.debug({ jobId }, 'not to be had: finished, cancelled or claimed by another worker')
-    const attempt = runAttempt(claim, { attempts, store, storage: options.storage, timings, log })
+    const attempt = runAttempt(claim, askedAt, { attempts, store, storage: options.storage, timings, log })
     running.add(attempt)
     if (closing) attempt.stop('shutdown')
     await attempt.done

@@ -1,7 +1,8 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { nodeCheck } from '../../src/cli/checks.js'
 import { espalier } from '../support/espalier-process.js'
 
 let folder: string
@@ -18,6 +19,25 @@ it('finds nothing wrong where everything is set up', async () => {
   expect(ok).toBe(true)
   expect(run.code).toBe(0)
   expect(checks[1].detail).toMatch(/^TensorFlow \d+\.\d+\.\d+, (CPU|GPU), \d+ threads?, /)
+})
+
+it('leaves nothing behind', async () => {
+  const data = path.join(folder, 'data')
+  const temporary = await mkdtemp(path.join(folder, 'tmp-'))
+  const run = await espalier(['doctor', '--json', '--data', data], { TMPDIR: temporary })
+  expect(JSON.parse(run.stdout).checks.at(-1)).toMatchObject({ name: 'store', ok: true })
+  expect(await readdir(folder)).toEqual([path.basename(temporary)])
+  expect((await readdir(temporary)).filter((name) => name.includes('doctor'))).toEqual([])
+})
+
+it.each([
+  ['18.20.0', false],
+  ['20.18.3', false],
+  ['20.19.0', true],
+  ['24.11.1', true],
+  ['25.0.0', false],
+])('finds Node.js %s good: %s', (version, ok) => {
+  expect(nodeCheck(version)).toMatchObject({ ok, detail: version })
 })
 
 it('names a database that is out of reach and what to do, exit code 1', async () => {

@@ -88,3 +88,14 @@ it('does not begin again, over the data, when only the password is missing', asy
   await rename(`${password}.away`, password)
   server = await startEmbeddedPostgres(folder)
 })
+
+it('tells when the server dies, and not when it is closed', async () => {
+  const first = await startEmbeddedPostgres(folder)
+  const told: string[] = []
+  void first.died.then((reason) => told.push(reason))
+  await first.close()
+  server = await startEmbeddedPostgres(folder)
+  process.kill(await serverPid(), 'SIGKILL')
+  expect(await server.died).toBe('the embedded PostgreSQL ended with SIGKILL')
+  expect(told).toEqual([])
+})

@@ -54,6 +54,8 @@ CREATE TABLE "training_jobs" (
     "spent_attempts" INTEGER NOT NULL DEFAULT 0,
     "cancel_requested" BOOLEAN NOT NULL DEFAULT false,
     "worker_id" TEXT,
+    "attempt_started_at" TIMESTAMPTZ(3),
+    "ran_ms" BIGINT NOT NULL DEFAULT 0,
     "lease_until" TIMESTAMPTZ(3),
     "event_sequence" INTEGER NOT NULL DEFAULT 0,
     "progress" JSONB,
@@ -127,6 +129,7 @@ CREATE TABLE "outbox" (
     "deliveries" INTEGER NOT NULL DEFAULT 1,
     "priority" INTEGER NOT NULL,
     "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    "not_before" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
     "sent_at" TIMESTAMPTZ(3),
 
     CONSTRAINT "outbox_pkey" PRIMARY KEY ("job_id")
