@@ -53,6 +53,11 @@ export class ConfigError extends Error {
   }
 }
 
+/** A terminal that cannot move its cursor. */
+export function isDumbTerminal(environment: Environment = process.env): boolean {
+  return environment.TERM === 'dumb'
+}
+
 type Environment = Readonly<Record<string, string | undefined>>
 
 /** Reads the environment; overrides (from the command line) win. @throws ConfigError with every problem at once */

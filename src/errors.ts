@@ -42,6 +42,7 @@ export const CATALOGUE = {
   },
   TRAINER_DIED: { status: 500, title: 'The trainer process ended unexpectedly', retryable: true },
   TIME_LIMIT: { status: 422, title: 'The job ran longer than limits.maxSeconds', retryable: false },
+  DATASET_MISSING: { status: 500, title: 'The stored data of the dataset are not there', retryable: false },
   CHECKPOINT_INVALID: { status: 500, title: 'A checkpoint cannot be read', retryable: false },
 } as const satisfies Record<string, Entry>
 

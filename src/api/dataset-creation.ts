@@ -6,12 +6,14 @@ import type { DatasetDraft } from '../datasets/draft.js'
 import { storeDataset } from '../datasets/prepare.js'
 import { problem } from '../errors.js'
 import type { AppContext } from './context.js'
+import { fieldProblem } from './field-problem.js'
 import { idempotencyOf } from './idempotency.js'
 
 /** A JSON body, which is absent when the request had none. */
 export async function readBuiltin(body: unknown): Promise<DatasetDraft> {
-  const parsed = parse(CreateBuiltinDataset, body ?? null)
-  if (!parsed.ok) throw problem('REQUEST_INVALID', 'the body must be JSON or a form with a CSV file', parsed.errors)
+  if (body === undefined) throw problem('REQUEST_INVALID', 'the body is empty: send JSON, or a form with a CSV file')
+  const parsed = parse(CreateBuiltinDataset, body)
+  if (!parsed.ok) throw fieldProblem('REQUEST_INVALID', parsed.errors)
   return loadBuiltin(parsed.value.source.name, parsed.value.name)
 }
 

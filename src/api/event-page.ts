@@ -1,5 +1,6 @@
 import type { JobEvent } from '../contracts/event.js'
 import { problem } from '../errors.js'
+import { fieldProblem } from './field-problem.js'
 
 /** The database counts in 32 bits. */
 export const MAX_SEQUENCE = 2_147_483_647
@@ -24,10 +25,11 @@ export function positionOf(
   lastEventId?: string | string[],
 ): number {
   if (cursor !== undefined) return decode(cursor)
-  // Nothing else than our own ids can be meant; a client that sends another has seen none of these events.
+  // A browser that has seen no event yet sends an empty one, or none.
+  if (lastEventId === undefined || lastEventId === '') return after
   if (typeof lastEventId === 'string' && /^\d{1,10}$/.test(lastEventId))
     return Math.min(Number(lastEventId), MAX_SEQUENCE)
-  return after
+  throw problem('CURSOR_INVALID', 'Last-Event-ID is not the `id` of an event: it must be a whole number')
 }
 
 function encode(sequence: number): string {
@@ -38,8 +40,8 @@ function decode(cursor: string): number {
   const [, digits] = /^event:(\d{1,10})$/.exec(Buffer.from(cursor, 'base64url').toString()) ?? []
   const sequence = Number(digits)
   if (digits === undefined || sequence > MAX_SEQUENCE || encode(sequence) !== cursor)
-    throw problem('CURSOR_INVALID', 'the cursor is not the `nextCursor` of this list', [
-      { pointer: '/cursor', detail: 'take `nextCursor` of the page before, unchanged' },
+    throw fieldProblem('CURSOR_INVALID', [
+      { pointer: '/cursor', detail: 'is not one of this list; take `nextCursor` of the page before, unchanged' },
     ])
   return sequence
 }

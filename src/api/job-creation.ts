@@ -1,8 +1,9 @@
 import type { TrainingJob, TrainingJobSpec, TrainingPlan } from '../contracts/training-job.js'
 import type { IdempotencyKey } from '../db/idempotency.js'
-import { EspalierError, problem } from '../errors.js'
+import { EspalierError } from '../errors.js'
 import { planTrainingJob } from '../planning/plan.js'
 import type { AppContext } from './context.js'
+import { fieldProblem } from './field-problem.js'
 
 type Context = Pick<AppContext, 'datasets' | 'trainingJobs'>
 
@@ -36,7 +37,5 @@ export async function createJob(
 }
 
 function noSuchDataset(id: string): EspalierError {
-  return problem('SPEC_INVALID', `/datasetId: there is no dataset ${id} in this project`, [
-    { pointer: '/datasetId', detail: 'names no dataset of this project' },
-  ])
+  return fieldProblem('SPEC_INVALID', [{ pointer: '/datasetId', detail: `there is no dataset ${id} in this project` }])
 }

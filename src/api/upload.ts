@@ -6,7 +6,8 @@ import { type FieldError, parse } from '../contracts/parse.js'
 import { readTable, type Table } from '../datasets/csv.js'
 import type { DatasetDraft } from '../datasets/draft.js'
 import { tableToDataset } from '../datasets/table-dataset.js'
-import { EspalierError, problem } from '../errors.js'
+import { EspalierError } from '../errors.js'
+import { fieldProblem } from './field-problem.js'
 import { findUnstorable } from './storable.js'
 
 const UploadFields = Type.Object(
@@ -32,7 +33,7 @@ export const DatasetUpload = Type.Object({
  * A multipart upload: one `file`, and the fields `name`, `target` (default the last column) and `task`, before or after it.
  * @throws REQUEST_INVALID for a missing or second file or a wrong field, DATASET_INVALID for what is in the file, BODY_TOO_LARGE
  */
-export async function readUpload(request: FastifyRequest): Promise<DatasetDraft> {
+export async function readUpload(request: FastifyRequest, maxBytes: number): Promise<DatasetDraft> {
   const fields: Record<string, unknown> = {}
   let table: Table | null = null
   let fileName = ''
@@ -43,13 +44,13 @@ export async function readUpload(request: FastifyRequest): Promise<DatasetDraft>
       throw rejection([{ pointer: '/file', detail: 'is the one part that may be a file, once' }])
     } else {
       fileName = safeFileName(part.filename)
-      table = await readWhole(part.file)
+      table = await readWhole(part.file, maxBytes)
     }
   }
   const unstorable = findUnstorable(fields)
   if (unstorable) throw rejection([unstorable])
   const parsed = parse(UploadFields, fields)
-  if (!parsed.ok) throw rejection(parsed.errors)
+  if (!parsed.ok) throw rejection(parsed.errors.map(withFile))
   if (!table) throw rejection([{ pointer: '/file', detail: 'is required: a CSV file' }])
   const { name = fileName, target, task } = parsed.value
   return tableToDataset(table, { name, fileName, target, task })
@@ -63,9 +64,14 @@ async function* partsOf(request: FastifyRequest): AsyncGenerator<Multipart> {
   }
 }
 
+/** @param maxBytes What this service takes at most. */
+export function fileTooLarge(maxBytes: number): EspalierError {
+  return fieldProblem('BODY_TOO_LARGE', [{ pointer: '/file', detail: `may have ${maxBytes} bytes at most` }])
+}
+
 /** A file that is cut off at the limit is too large, whatever is wrong with its last row. */
-async function readWhole(file: Readable & { readonly truncated: boolean }): Promise<Table> {
-  const tooLarge = () => problem('BODY_TOO_LARGE', 'the file is larger than this service takes')
+async function readWhole(file: Readable & { readonly truncated: boolean }, maxBytes: number): Promise<Table> {
+  const tooLarge = () => fileTooLarge(maxBytes)
   const table = await readTable(file).catch((error: unknown) => {
     throw file.truncated ? tooLarge() : asFormFault(error)
   })
@@ -80,6 +86,11 @@ function asFormFault(error: unknown): unknown {
   return new EspalierError('REQUEST_INVALID', `the form cannot be read: ${error.message}`, [], { cause: error })
 }
 
+/** The file is no field, but it is a part of the form. */
+function withFile({ pointer, detail }: FieldError): FieldError {
+  return { pointer, detail: detail.replace(/^(unknown field; expected one of: .*)$/, '$1, file') }
+}
+
 function addField(fields: Record<string, unknown>, name: string, value: unknown): void {
   if (Object.hasOwn(fields, name)) throw rejection([{ pointer: `/${name}`, detail: 'is given twice' }])
   fields[name] = value
@@ -92,6 +103,5 @@ function safeFileName(name: string | undefined): string {
 }
 
 function rejection(errors: readonly FieldError[]): EspalierError {
-  const list = errors.map(({ pointer, detail }) => `${pointer.slice(1)} ${detail}`)
-  return problem('REQUEST_INVALID', `the form: ${list.join('; ')}`, errors)
+  return fieldProblem('REQUEST_INVALID', errors, 'the form')
 }

@@ -65,7 +65,8 @@ async function databaseAndQueueChecks(config: Config): Promise<Check[]> {
     const detail = `embedded, in use by the service at ${service}`
     return [
       { name: 'database', ok: true, detail },
-      { name: 'queue', ok: true, detail },
+      // Beside an embedded database the queue may lie in a Redis of one's own.
+      config.redisUrl === null ? { name: 'queue', ok: true, detail } : await queueCheck(config, ''),
     ]
   }
   // A folder of its own: the one of the service may not exist yet, and doctor leaves nothing behind.
@@ -173,5 +174,7 @@ function host(url: string): string {
 
 function messageOf(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(messageOf).join('; ')
-  return error instanceof Error ? error.message : String(error)
+  const message = error instanceof Error ? error.message : String(error)
+  // Prisma tells at length which call it was, and in the last line what happened.
+  return message.trim().split('\n').at(-1) ?? message
 }

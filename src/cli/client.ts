@@ -33,7 +33,11 @@ export interface Client {
   /** The spec is checked by the service: send what the user wrote. */
   submit(spec: unknown): Promise<TrainingJob>
   job(id: string): Promise<TrainingJob>
-  jobs(filter: { status?: JobStatus; limit?: number; cursor?: string }): Promise<Page<TrainingJob>>
+  jobs(filter: {
+    status?: JobStatus | undefined
+    limit?: number | undefined
+    cursor?: string | undefined
+  }): Promise<Page<TrainingJob>>
   cancel(id: string): Promise<TrainingJob>
   artifacts(id: string): Promise<Artifact[]>
   download(id: string, artifact: string): Promise<Uint8Array>
@@ -46,9 +50,20 @@ export interface Client {
 export class ProblemError extends Error {
   override readonly name = 'ProblemError'
   constructor(readonly problem: Problem) {
-    const fields = (problem.errors ?? []).map(({ pointer, detail }) => `\n  ${pointer || '/'}: ${detail}`)
-    super(`${problem.detail} (${problem.code})${fields.join('')}`)
+    super(messageOf(problem))
   }
+}
+
+/** Nothing answers at the address. */
+export class ServiceUnreachableError extends Error {
+  override readonly name = 'ServiceUnreachableError'
+}
+
+/** Fields on lines of their own; what they say already is not said twice. */
+function messageOf({ title, detail, code, errors = [] }: Problem): string {
+  if (errors.length === 0) return `${detail} (${code})`
+  const head = errors.some((field) => detail.includes(field.detail)) ? title : detail
+  return [`${head} (${code})`, ...errors.map((field) => `  ${field.pointer || '/'}: ${field.detail}`)].join('\n')
 }
 
 const RECONNECTIONS = 20
@@ -58,9 +73,9 @@ export function makeClient({ url, apiKey }: ClientOptions): Client {
   const base = url.replace(/\/+$/, '')
 
   async function request(path: string, init: RequestInit & { headers?: Record<string, string> } = {}) {
-    const response = await fetch(base + path, {
-      ...init,
-      headers: { authorization: `Bearer ${apiKey}`, ...init.headers },
+    const headers = { authorization: `Bearer ${apiKey}`, ...init.headers }
+    const response = await fetch(base + path, { ...init, headers }).catch((error: unknown) => {
+      throw new ServiceUnreachableError(`no service at ${base}; start one with \`espalier serve\``, { cause: error })
     })
     if (!response.ok) throw await errorOf(response)
     return response
@@ -103,7 +118,7 @@ export function makeClient({ url, apiKey }: ClientOptions): Client {
     job: (id) => json(jobPath(id)),
     jobs(filter) {
       const query = new URLSearchParams()
-      for (const [name, value] of Object.entries(filter)) query.set(name, String(value))
+      for (const [name, value] of Object.entries(filter)) if (value !== undefined) query.set(name, String(value))
       return json(`/v1/training-jobs?${query}`)
     },
     cancel: (id) => json(`${jobPath(id)}/cancel`, { method: 'POST' }),
@@ -122,7 +137,15 @@ export function makeClient({ url, apiKey }: ClientOptions): Client {
           if (error instanceof ProblemError && !error.problem.retryable) throw error
           return { last: before, ended: false, error }
         })
-        if (connection.ended) return this.job(id)
+        if (connection.ended) {
+          const job = await this.job(id)
+          // The stream may end before it told the last of it.
+          if (job.status === 'succeeded' && job.progress) listener.progress?.(job.progress)
+          return job
+        }
+        // A service that was never there is no broken connection.
+        if (after === 0 && connection.last === 0 && connection.error instanceof ServiceUnreachableError)
+          throw connection.error
         if (connection.last > before) failures = 0
         after = connection.last
         if (failures >= RECONNECTIONS) throw connection.error

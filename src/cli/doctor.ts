@@ -29,7 +29,8 @@ async function doctor(flags: DoctorFlags): Promise<void> {
         ['left', 'left', 'left'],
       ),
     )
-    for (const { name, fix } of checks) if (fix) print(`\n${name}: ${fix}`)
+    const fixes = checks.flatMap(({ name, fix }) => (fix ? [`${name}: ${fix}`] : []))
+    for (const fix of new Set(fixes)) print(`\n${fix}`)
   }
   if (!ok) process.exitCode = 1
 }
@@ -43,7 +44,7 @@ async function diagnose(dataFolder: string | undefined): Promise<Check[]> {
       name: 'configuration',
       ok: false,
       detail: problem,
-      fix: 'correct the environment variable',
+      fix: 'correct the environment variables',
     }))
   }
 }

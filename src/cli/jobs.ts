@@ -3,8 +3,9 @@ import { InvalidArgumentError, Option } from 'commander'
 import { loadConfig } from '../config.js'
 import { JOB_STATUSES, type JobStatus, type TrainingJob } from '../contracts/training-job.js'
 import type { Client } from './client.js'
+import { exitCodeOfJob } from './exit-codes.js'
 import { addTargetOptions, integer } from './options.js'
-import { figures, showProgress } from './progress.js'
+import { showProgress } from './progress.js'
 import { formatTable } from './table.js'
 import { connect, type TargetFlags } from './target.js'
 
@@ -23,11 +24,14 @@ export function addJobs(program: Command): void {
   addTargetOptions(jobs.command('list').description('the newest jobs'))
     .addOption(new Option('--status <status>', 'only jobs in this status').choices(JOB_STATUSES))
     .option('--limit <count>', 'how many', integer(1, 200), 50)
+    .option('--cursor <cursor>', 'where to go on: what the page before named')
     .option('--json', 'print the page as JSON')
-    .action(async (flags: JobFlags & { status?: JobStatus; limit: number }) => {
+    .action(async (flags: JobFlags & { status?: JobStatus; limit: number; cursor?: string }) => {
       const client = await clientFor(flags)
-      const page = await client.jobs({ limit: flags.limit, ...(flags.status ? { status: flags.status } : {}) })
-      print(flags.json ? JSON.stringify(page) : formatTable([['id', 'status', 'step', 'name'], ...page.data.map(row)]))
+      const page = await client.jobs({ limit: flags.limit, status: flags.status, cursor: flags.cursor })
+      if (flags.json) return print(JSON.stringify(page))
+      print(jobTable(page.data))
+      if (page.nextCursor) process.stderr.write(`there are more: --cursor ${page.nextCursor}\n`)
     })
 
   addTargetOptions(jobs.command('show').description('one job as JSON').argument('<id>', 'job id', jobId)).action(
@@ -37,7 +41,7 @@ export function addJobs(program: Command): void {
   addTargetOptions(
     jobs
       .command('watch')
-      .description('follow a job to its end; exit code 0 if it succeeded')
+      .description('follow a job to its end; exit code 0 if it succeeded, 1 if it failed, 4 if it was cancelled')
       .argument('<id>', 'job id', jobId),
   )
     .option('--json', 'print the finished job as JSON')
@@ -51,12 +55,13 @@ export function addJobs(program: Command): void {
   )
 }
 
-/** Sets the exit code: 0 only if the job succeeded. */
+/** Sets the exit code: 0 if the job succeeded, 1 if it failed, 4 if it was cancelled. */
 export async function watchToEnd(client: Client, id: string, json: boolean): Promise<void> {
   const display = showProgress(id)
   const job = await client.watch(id, display).finally(() => display.end())
+  if (json) process.stderr.write(`${summary(job)}\n`)
   print(json ? JSON.stringify(job) : summary(job))
-  if (job.status !== 'succeeded') process.exitCode = 1
+  process.exitCode = exitCodeOfJob(job.status)
 }
 
 export function summary(job: TrainingJob): string {
@@ -70,15 +75,15 @@ export function summary(job: TrainingJob): string {
   return `${job.id} ${job.status}: ${result.steps} steps, ${scores.join(', ')}`
 }
 
-function row(job: TrainingJob): string[] {
-  const { progress } = job
-  const at = progress ? `${progress.step}/${progress.steps}` : ''
-  return [
-    job.id,
-    job.status,
-    at,
-    [job.spec.name, progress && job.status === 'running' ? figures(progress) : ''].filter(Boolean).join(': '),
-  ]
+export function jobTable(jobs: readonly TrainingJob[]): string {
+  const rows = jobs.map(({ id, status, progress, failure, spec }) => [
+    id,
+    status,
+    progress ? `${progress.step}/${progress.steps}` : '',
+    failure?.code ?? '',
+    spec.name ?? '',
+  ])
+  return formatTable([['id', 'status', 'step', 'failure', 'name'], ...rows], ['left', 'left', 'right', 'left', 'left'])
 }
 
 function jobId(text: string): string {

@@ -13,6 +13,10 @@ export function portOption(): Option {
   return new Option('--port <number>', 'port to listen on, 0 for any free one (PORT)').argParser(integer(0, 65_535))
 }
 
+export function dataOption(): Option {
+  return new Option('--data <folder>', 'data folder (ESPALIER_DATA; default .espalier)')
+}
+
 export function addTargetOptions(command: Command): Command {
   return command
     .option('--url <address>', 'address of the service (ESPALIER_URL; default: the one that runs on the data folder)')

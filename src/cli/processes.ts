@@ -3,11 +3,13 @@ import { type Config, ConfigError, loadConfig } from '../config.js'
 import { makeApiKeys } from '../db/api-keys.js'
 import type { Log } from '../workers/log.js'
 import { type Closers, makeClosers } from './closers.js'
-import { ensureApiKey } from './data-folder.js'
+import { announceService, ensureApiKey, ensureDataFolder } from './data-folder.js'
 import { makeLog } from './logger.js'
-import { portOption } from './options.js'
+import { dataOption, portOption } from './options.js'
+import { checkPort } from './port.js'
 import { connectParts, type Parts, runApi, runRelay, runWorker } from './service.js'
 import { shutdownSignal } from './signals.js'
+import { apiKeyFile } from './target.js'
 
 export function addApi(program: Command): void {
   program
@@ -15,12 +17,17 @@ export function addApi(program: Command): void {
     .description('run the HTTP interface alone; needs DATABASE_URL')
     .addOption(portOption())
     .option('--host <address>', 'address to listen on (HOST)')
-    .action(async (flags: { port?: number; host?: string }) => {
-      const config = loadConfig(undefined, { port: flags.port, host: flags.host })
+    .addOption(dataOption())
+    .action(async (flags: { port?: number; host?: string; data?: string }) => {
+      const config = loadConfig(undefined, { port: flags.port, host: flags.host, dataFolder: flags.data })
+      await ensureDataFolder(config.dataFolder)
+      await checkPort(config)
       await runUntilSignal(config, async (parts, log, closers) => {
         const { key, created } = await ensureApiKey(config.dataFolder, makeApiKeys(parts.database))
-        if (created) process.stdout.write(`API key (shown once): ${key}\n`)
+        const kept = `kept in ${apiKeyFile(config.dataFolder)}`
+        process.stdout.write(created ? `API key: ${key} (shown once, ${kept})\n` : `API key: ${kept}\n`)
         const { url } = await runApi(config, parts, closers)
+        closers.add(await announceService(config.dataFolder, { url, pid: process.pid }))
         log.info({ url }, 'api ready')
       })
     })
@@ -30,8 +37,10 @@ export function addWorker(program: Command): void {
   program
     .command('worker')
     .description('run a worker alone; needs DATABASE_URL and the object store that the api uses')
-    .action(async () => {
-      const config = loadConfig()
+    .addOption(dataOption())
+    .action(async (flags: { data?: string }) => {
+      const config = loadConfig(undefined, { dataFolder: flags.data })
+      await ensureDataFolder(config.dataFolder)
       await runUntilSignal(config, (parts, log, closers) => runWorker(config, parts, log, closers))
     })
 }

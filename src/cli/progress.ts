@@ -1,8 +1,10 @@
-import { Presets, SingleBar } from 'cli-progress'
-import type { JobEvent } from '../contracts/event.js'
+import { clearLine, cursorTo } from 'node:readline'
+import { SingleBar } from 'cli-progress'
+import { isDumbTerminal } from '../config.js'
+import { type JobEvent, TERMINAL_EVENTS } from '../contracts/event.js'
 import type { JobProgress } from '../contracts/training-job.js'
 import type { JobListener } from './client.js'
-import { percent } from './table.js'
+import { figures, makeProgressLine, shortTitle } from './figures.js'
 
 export interface ProgressDisplay extends JobListener {
   /** Leaves what is shown where it is; later output starts on a line of its own. */
@@ -10,34 +12,59 @@ export interface ProgressDisplay extends JobListener {
 }
 
 const PLAIN_INTERVAL_MS = 2000
+const USUAL_WIDTH = 80
 
-/** A bar on a terminal; elsewhere a plain line for each event and, every two seconds, one for where the job stands. */
-export function showProgress(title: string, stream: NodeJS.WriteStream = process.stderr): ProgressDisplay {
-  return stream.isTTY ? bar(title, stream) : plainLines(title, stream)
+/**
+ * A bar on a terminal, with the events above it; elsewhere, and on a terminal without a cursor, a plain line for each event
+ * and, every two seconds, one for where the job stands. How a job ends is for the caller to say.
+ */
+export function showProgress(
+  title: string,
+  stream: NodeJS.WriteStream = process.stderr,
+  isDumb = isDumbTerminal(),
+): ProgressDisplay {
+  return stream.isTTY && !isDumb ? bar(title, stream) : plainLines(title, stream)
 }
 
 function bar(title: string, stream: NodeJS.WriteStream): ProgressDisplay {
-  const shown = new SingleBar(
-    { format: `${title} {bar} {value}/{total} {what}`, hideCursor: true, stream, linewrap: true },
-    Presets.shades_classic,
-  )
-  let started = false
-  const start = (steps: number) => {
-    if (!started) shown.start(steps, 0, { what: '' })
-    started = true
+  // The last column stays free: some terminals go on to the next line as soon as it is written.
+  const line = makeProgressLine(shortTitle(title))
+  const draw = (progress: JobProgress) => line(progress, (stream.columns || USUAL_WIDTH) - 1)
+  let latest: JobProgress | null = null
+  const shown = new SingleBar({
+    fps: 5,
+    // What is written above pushes the line away without the bar's knowledge.
+    forceRedraw: true,
+    format: () => (latest ? draw(latest) : ''),
+    hideCursor: true,
+    stream,
+    linewrap: true,
+  })
+  const above = (text: string) => {
+    if (latest) {
+      cursorTo(stream, 0)
+      clearLine(stream, 0)
+    }
+    stream.write(`${title} ${text}\n`)
+    if (latest) shown.render()
   }
+  const told = makeOnce(() => above(LOST))
   return {
     event(event) {
+      told.reset()
       const text = describe(event)
-      if (started && text !== null) shown.update({ what: text })
+      if (text !== null) above(text)
     },
     progress(progress) {
-      start(progress.steps)
-      shown.update(progress.step, { what: figures(progress) })
+      told.reset()
+      const isFirst = latest === null
+      latest = progress
+      if (isFirst) shown.start(progress.steps, progress.step)
+      else shown.update(progress.step)
     },
-    reconnecting: () => started && shown.update({ what: 'connection lost, trying again' }),
+    reconnecting: told.tell,
     end() {
-      if (started) shown.stop()
+      if (latest) shown.stop()
     },
   }
 }
@@ -45,43 +72,50 @@ function bar(title: string, stream: NodeJS.WriteStream): ProgressDisplay {
 function plainLines(title: string, stream: NodeJS.WriteStream): ProgressDisplay {
   let writtenAt = 0
   let pending: JobProgress | null = null
-  const write = (progress: JobProgress) => {
-    stream.write(`${title} ${progress.step}/${progress.steps} ${figures(progress)}\n`)
+  const flush = () => {
+    if (pending) stream.write(`${title} ${pending.step}/${pending.steps} ${figures(pending)}\n`)
     pending = null
   }
+  const told = makeOnce(() => stream.write(`${title} ${LOST}\n`))
   return {
     event(event) {
+      told.reset()
       const text = describe(event)
-      if (text !== null) stream.write(`${title} ${text}\n`)
+      if (text === null) return
+      flush()
+      stream.write(`${title} ${text}\n`)
     },
     progress(progress) {
+      told.reset()
       pending = progress
       if (Date.now() - writtenAt < PLAIN_INTERVAL_MS) return
       writtenAt = Date.now()
-      write(progress)
+      flush()
     },
-    reconnecting: () => void stream.write(`${title} connection lost, trying again\n`),
-    end() {
-      if (pending) write(pending)
+    reconnecting: told.tell,
+    end: flush,
+  }
+}
+
+const LOST = 'connection lost, trying again'
+
+/** One line for a connection that is away, however often it is tried again. */
+function makeOnce(say: () => void): { tell(): void; reset(): void } {
+  let said = false
+  return {
+    tell() {
+      if (!said) say()
+      said = true
+    },
+    reset() {
+      said = false
     },
   }
 }
 
-/** loss, accuracy, norm of the gradient, share of clipped steps, sparsity, time left. */
-export function figures(progress: JobProgress): string {
-  const { accuracy, etaSeconds } = progress
-  return [
-    `loss ${progress.loss.toFixed(4)}`,
-    ...(accuracy === null ? [] : [`accuracy ${percent(accuracy, 1)}`]),
-    `gradient norm ${progress.gradientNorm.toFixed(3)}`,
-    `clipped ${percent(progress.clippedStepShare, 1)}`,
-    `sparsity ${percent(progress.sparsity, 1)}`,
-    `ETA ${etaSeconds === null ? '?' : `${Math.ceil(etaSeconds)} s`}`,
-  ].join('  ')
-}
-
-/** Null for the events that come by the dozen. */
+/** Null for the events that come by the dozen, and for the end. */
 function describe(event: JobEvent): string | null {
+  if (TERMINAL_EVENTS.includes(event.type)) return null
   switch (event.type) {
     case 'pruning.updated':
     case 'checkpoint.saved':
@@ -90,8 +124,6 @@ function describe(event: JobEvent): string | null {
       return `attempt ${event.attempt} started`
     case 'attempt.interrupted':
       return `attempt ${event.attempt} interrupted: ${String(event.data.reason)}`
-    case 'job.failed':
-      return `failed: ${String(event.data.message)} (${String(event.data.code)})`
     default:
       return event.type.replace(/^job\./, '').replace('.', ' ')
   }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
 import { loadConfig } from '../config.js'
 import { makeLog } from './logger.js'
-import { portOption } from './options.js'
+import { dataOption, portOption } from './options.js'
 import { startService } from './service.js'
 import { shutdownSignal } from './signals.js'
 import { apiKeyFile } from './target.js'
@@ -20,7 +20,7 @@ export function addServe(program: Command): void {
   program
     .command('serve')
     .description('run everything in one process: PostgreSQL, api and worker, with their data in one folder')
-    .option('--data <folder>', 'data folder (ESPALIER_DATA; default .espalier)')
+    .addOption(dataOption())
     .addOption(portOption())
     .option('--host <address>', 'address to listen on (HOST; default 127.0.0.1)')
     .option('--json', 'print one JSON line {url, apiKey, pid} once ready')

@@ -14,7 +14,8 @@ import type { Log } from '../workers/log.js'
 import { startSweeper } from '../workers/sweep.js'
 import { startWorker } from '../workers/worker.js'
 import { type Closers, makeClosers } from './closers.js'
-import { announceService, ensureApiKey, type StoredKey } from './data-folder.js'
+import { announceService, ensureApiKey, ensureDataFolder, type StoredKey } from './data-folder.js'
+import { checkPort } from './port.js'
 
 export interface Service {
   readonly url: string
@@ -30,6 +31,9 @@ const RELAY_INTERVAL_MS = 200
 export async function startService(config: Config, log: Log): Promise<Service> {
   const closers = makeClosers()
   try {
+    await ensureDataFolder(config.dataFolder)
+    // Before the worker takes jobs, which it would have to give back.
+    await checkPort(config)
     const { databaseUrl, broken } = await openDataFolder(config, closers)
     const { database, queue } = await connectParts(config, databaseUrl, log, closers)
     runRelay({ database, queue }, log, closers)

@@ -1,11 +1,13 @@
 import { readFile } from 'node:fs/promises'
-import type { Command } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
+import { UsageError } from './exit-codes.js'
 import { clientFor, print, watchToEnd } from './jobs.js'
 import { addTargetOptions } from './options.js'
 import type { TargetFlags } from './target.js'
 
 interface SubmitFlags extends TargetFlags {
   readonly data?: string
+  readonly dataset?: string
   readonly watch?: true
   readonly json?: true
 }
@@ -16,23 +18,46 @@ export function addSubmit(program: Command): void {
     .description('submit a training job; with --watch follow it, exit code 0 if it succeeded')
     .argument('<spec>', 'file with the job spec as JSON; - reads standard input')
   addTargetOptions(command)
+    .option('--dataset <id>', 'dataset to train on, in place of the datasetId of the spec', datasetId)
     .option('--watch', 'follow the job to its end')
     .option('--json', 'print the job as JSON')
     .action(submit)
 }
 
 async function submit(file: string, flags: SubmitFlags): Promise<void> {
-  const spec = parseSpec(await readFile(file === '-' ? '/dev/stdin' : file, 'utf8'), file)
+  const spec = withDataset(await readSpec(file), flags.dataset)
   const client = await clientFor(flags)
   const job = await client.submit(spec)
   if (flags.watch) return watchToEnd(client, job.id, flags.json === true)
   print(flags.json ? JSON.stringify(job) : job.id)
 }
 
-function parseSpec(text: string, file: string): unknown {
+/** @throws UsageError that names the file */
+export async function readSpec(file: string): Promise<unknown> {
+  const text = await readFile(file === '-' ? '/dev/stdin' : file, 'utf8').catch((error: unknown) => {
+    throw new UsageError(`${file} ${whyUnreadable(error)}`)
+  })
   try {
     return JSON.parse(text)
   } catch (error) {
-    throw new Error(`${file} is not JSON: ${error instanceof Error ? error.message : String(error)}`)
+    throw new UsageError(`${file} is not JSON: ${error instanceof Error ? error.message : String(error)}`)
   }
+}
+
+function whyUnreadable(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : null
+  if (code === 'ENOENT') return 'does not exist'
+  if (code === 'EISDIR') return 'is a folder; name the file with the spec'
+  return `cannot be read: ${error instanceof Error ? error.message : String(error)}`
+}
+
+/** What is no object is left for the service to refuse. */
+function withDataset(spec: unknown, id: string | undefined): unknown {
+  const isObject = typeof spec === 'object' && spec !== null && !Array.isArray(spec)
+  return id !== undefined && isObject ? { ...spec, datasetId: id } : spec
+}
+
+function datasetId(text: string): string {
+  if (!/^ds_[0-9a-f-]{36}$/.test(text)) throw new InvalidArgumentError('A dataset id begins with ds_.')
+  return text
 }

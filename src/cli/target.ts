@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
-import { ConfigError } from '../config.js'
-import { type Client, makeClient } from './client.js'
+import { type Client, makeClient, ServiceUnreachableError } from './client.js'
+import { UsageError } from './exit-codes.js'
 
 /** Written by a running `espalier serve` into its data folder, next to `api-key`. */
 export interface RunningService {
@@ -19,7 +19,7 @@ export const apiKeyFile = (dataFolder: string) => path.join(dataFolder, 'api-key
 
 /**
  * The service to talk to: flags, else the environment, else what the service that runs on the data folder has left there.
- * @throws ConfigError that says how to name one
+ * @throws ServiceUnreachableError when there is none, UsageError
  */
 export async function connect(
   flags: TargetFlags,
@@ -30,13 +30,14 @@ export async function connect(
 ): Promise<Client> {
   const url = flags.url ?? config.client.url ?? (await runningService(config.dataFolder))?.url
   const apiKey = flags.apiKey ?? config.client.apiKey ?? (await readIfThere(apiKeyFile(config.dataFolder)))?.trim()
-  const problems: string[] = []
   if (!url)
-    problems.push(
-      `no service: start one with \`espalier serve\` (none runs on ${config.dataFolder}), or give --url or ESPALIER_URL`,
+    throw new ServiceUnreachableError(
+      `no service on ${config.dataFolder}; start one with \`espalier serve\`, or give --url or ESPALIER_URL`,
     )
-  if (!apiKey) problems.push('no API key: give --api-key or ESPALIER_API_KEY, or --data with the folder of the service')
-  if (!url || !apiKey) throw new ConfigError(problems)
+  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
+    throw new UsageError(`--url: ${JSON.stringify(url)} is not an address that begins with http:// or https://`)
+  if (!apiKey)
+    throw new UsageError('no API key: give --api-key or ESPALIER_API_KEY, or --data with the folder of the service')
   return makeClient({ url, apiKey })
 }
 

@@ -12,7 +12,8 @@ const share = (description: string) => Type.Number({ minimum: 0, maximum: 1, des
 const LOSSES = ['sparse-categorical-crossentropy', 'mean-squared-error'] as const
 /** What training minimizes: its mean over the examples of a batch. */
 export type LossName = (typeof LOSSES)[number]
-const METRICS = ['accuracy', 'mean-absolute-error'] as const
+/** What can be measured besides the loss. */
+export const METRICS = ['accuracy', 'mean-absolute-error'] as const
 /** Means over examples that are recorded beside the loss; `accuracy` is a share, 0 to 1. */
 export type MetricName = (typeof METRICS)[number]
 const EXPORTS = ['safetensors', 'sparse'] as const

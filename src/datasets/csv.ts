@@ -70,9 +70,10 @@ export function cellError({ row, line }: Place, column: string, detail: string):
   }
 }
 
-/** The first error is the message. */
+/** The first error is the message: there may be many of the same kind. */
 export function invalid(errors: readonly FieldError[]): EspalierError {
-  return problem('DATASET_INVALID', errors[0]?.detail ?? 'the data cannot be used', errors)
+  const [first] = errors
+  return problem('DATASET_INVALID', first ? `${first.pointer}: ${first.detail}` : 'the data cannot be used', errors)
 }
 
 /** The file as a whole is at fault. */

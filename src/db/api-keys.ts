@@ -14,9 +14,16 @@ export interface ApiKeys {
   create(projectId: string, scopes: readonly string[]): Promise<string>
   /** Id of the project `default`, made if need be. */
   ensureDefaultProject(): Promise<string>
+  /** Id of the project of this name, made if need be. */
+  ensureProject(name: string): Promise<string>
 }
 
 export function makeApiKeys(db: Database): ApiKeys {
+  const ensureProject = async (name: string) => {
+    // Two processes may start at once: the loser's insert does nothing.
+    await db.prisma.project.createMany({ data: [{ id: makeId('prj'), name }], skipDuplicates: true })
+    return (await db.prisma.project.findUniqueOrThrow({ where: { name } })).id
+  }
   return {
     authenticate: async (key) =>
       db.prisma.apiKey.findUnique({ where: { keyHash: hash(key) }, select: { projectId: true, scopes: true } }),
@@ -27,12 +34,8 @@ export function makeApiKeys(db: Database): ApiKeys {
       })
       return key
     },
-    ensureDefaultProject: async () => {
-      // Two processes may start at once: the loser's insert does nothing.
-      await db.prisma.project.createMany({ data: [{ id: makeId('prj'), name: 'default' }], skipDuplicates: true })
-      const { id } = await db.prisma.project.findUniqueOrThrow({ where: { name: 'default' } })
-      return id
-    },
+    ensureDefaultProject: () => ensureProject('default'),
+    ensureProject,
   }
 }
 

@@ -11,7 +11,7 @@ export interface FolderLock {
  * live one is an error.
  */
 export async function acquireFolder(folder: string): Promise<FolderLock> {
-  await mkdir(folder, { recursive: true })
+  await mkdir(folder, { recursive: true, mode: 0o700 })
   const file = path.join(folder, 'owner.pid')
   for (let round = 0; round < 2; round++) {
     try {

@@ -12,13 +12,13 @@ export function encodeCursor(id: string): string {
   return Buffer.from(id).toString('base64url')
 }
 
+const WRONG_CURSOR = 'is not one of this list; take `nextCursor` of the page before, unchanged'
+
 /** @throws CURSOR_INVALID unless it is the cursor of a list of ids with this prefix */
 export function decodeCursor(cursor: string, prefix: 'job' | 'ds'): string {
   const id = Buffer.from(cursor, 'base64url').toString()
   if (!new RegExp(`^${prefix}_[0-9a-f-]{36}$`).test(id) || encodeCursor(id) !== cursor)
-    throw problem('CURSOR_INVALID', 'the cursor is not the `nextCursor` of this list', [
-      { pointer: '/cursor', detail: 'take `nextCursor` of the page before, unchanged' },
-    ])
+    throw problem('CURSOR_INVALID', `/cursor: ${WRONG_CURSOR}`, [{ pointer: '/cursor', detail: WRONG_CURSOR }])
   return id
 }
 

@@ -4,6 +4,10 @@ import path from 'node:path'
 import { checkKey } from './object-key.js'
 import { type ObjectInfo, ObjectMissingError, type ObjectStore } from './object-store.js'
 
+/** Objects belong to the service alone. */
+const FOLDER_MODE = 0o700
+const FILE_MODE = 0o600
+
 /** Writing half of one takes minutes at most; what is older was left by a process that was killed. */
 const ABANDONED_AFTER_MS = 86_400_000
 
@@ -24,7 +28,7 @@ export function makeFileSystemStore(folder: string): ObjectStore {
       const draft = path.join(incoming, randomUUID())
       try {
         const info = await write(draft, body instanceof Uint8Array ? [body] : body)
-        await mkdir(path.dirname(target), { recursive: true })
+        await mkdir(path.dirname(target), { recursive: true, mode: FOLDER_MODE })
         await rename(draft, target)
         await flushFolder(path.dirname(target))
         return info
@@ -64,7 +68,7 @@ export function makeFileSystemStore(folder: string): ObjectStore {
 
 async function write(file: string, body: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<ObjectInfo> {
   const hash = createHash('sha256')
-  const handle = await open(file, 'wx')
+  const handle = await open(file, 'wx', FILE_MODE)
   let bytes = 0
   try {
     for await (const chunk of body) {
@@ -97,7 +101,7 @@ async function flushFolder(folder: string): Promise<void> {
 }
 
 async function prepare(incoming: string): Promise<void> {
-  await mkdir(incoming, { recursive: true })
+  await mkdir(incoming, { recursive: true, mode: FOLDER_MODE })
   for (const name of await readdir(incoming)) {
     const file = path.join(incoming, name)
     const info = await stat(file).catch(() => null) // Another process may have finished or removed it.

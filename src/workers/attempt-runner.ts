@@ -1,6 +1,7 @@
 import { type Attempts, type Claim, StaleAttemptError } from '../db/attempts.js'
 import type { StorageConfig } from '../storage/object-store.js'
 import { type HeartbeatListener, startHeartbeat } from './heartbeat.js'
+import { lastWords } from './last-words.js'
 import type { Log } from './log.js'
 import { StorageUnavailableError } from './persist.js'
 import { type ClosingMessage, isClosing, type StopReason } from './protocol.js'
@@ -114,14 +115,14 @@ export function runAttempt(claim: Claim, claimedAt: number, context: AttemptCont
 
   const endingOf = (death: string): Ending => {
     const refused = recorder.failure()
-    if (refused instanceof StorageUnavailableError) return { type: 'unstored', reason: refused.message }
-    const lastWords = outputs
-      .map((output) => output.tail())
-      .join('\n')
-      .trim()
+    if (refused instanceof StorageUnavailableError) return { type: 'unstored', reason: lastWords(refused.message) }
     if (refused)
-      return { type: 'died', death: 'what the trainer reported could not be stored', lastWords: refused.message }
-    return closing ?? { type: 'died', death, lastWords }
+      return {
+        type: 'died',
+        death: 'what the trainer reported could not be stored',
+        lastWords: lastWords(refused.message),
+      }
+    return closing ?? { type: 'died', death, lastWords: lastWords(outputs.map((output) => output.tail()).join('\n')) }
   }
   const store = async (death: string) => {
     await cleaned

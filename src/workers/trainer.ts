@@ -1,11 +1,14 @@
 import { createHash } from 'node:crypto'
+import { inspect } from 'node:util'
 import { EspalierError } from '../errors.js'
 import { decodeSafetensors } from '../formats/safetensors.js'
 import type { TrainReport } from '../ml/train.js'
 import { TrainingFailure } from '../ml/training-failure.js'
 import { makeObjectStore } from '../storage/make-object-store.js'
 import { ObjectMissingError, type ObjectStore } from '../storage/object-store.js'
+import { withoutPaths } from './last-words.js'
 import type { ClosingMessage, FromTrainer, StopReason, ToTrainer } from './protocol.js'
+import { storeFault } from './store-fault.js'
 
 type Start = Extract<ToTrainer, { type: 'start' }>
 
@@ -34,14 +37,16 @@ async function runToEnd(start: Start): Promise<void> {
     await send(await run(start))
     process.exit(0)
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`, () => process.exit(1))
+    // All of it for the log, and last the line that the worker tells on.
+    const [message = ''] = (error instanceof Error ? error.message : String(error)).split('\n')
+    process.stderr.write(`${inspect(error)}\n${message}\n`, () => process.exit(1))
   }
 }
 
 async function run(start: Start): Promise<ClosingMessage> {
   const store = makeObjectStore(start.storage)
   try {
-    const data = decodeSafetensors(await store.get(start.dataset.key)).tensors
+    const data = decodeSafetensors(await readDataset(store, start.dataset.key)).tensors
     const { resumeFrom } = start
     const resume = resumeFrom && { step: resumeFrom.step, checkpoint: await readCheckpoint(store, resumeFrom) }
     // Loads TensorFlow; here, so that a missing engine becomes the failure of the job and not a crash.
@@ -63,6 +68,15 @@ async function run(start: Start): Promise<ClosingMessage> {
   }
 }
 
+/** @throws TrainingFailure DATASET_MISSING: it will not come back by trying again */
+function readDataset(store: ObjectStore, key: string): Promise<Uint8Array> {
+  return store.get(key).catch((error: unknown) => {
+    if (!(error instanceof ObjectMissingError)) throw error
+    const hint = 'api and workers must share one object store (ESPALIER_DATA)'
+    throw new TrainingFailure('DATASET_MISSING', `The stored data of the dataset are not there: ${hint}`, null)
+  })
+}
+
 /** @throws TrainingFailure CHECKPOINT_INVALID when it is not there or not what was stored */
 async function readCheckpoint(store: ObjectStore, { key, sha256 }: { key: string; sha256: string }) {
   const bytes = await store.get(key).catch((error: unknown) => {
@@ -79,13 +93,24 @@ function failureOf(error: unknown, { resumeFrom }: Start): ClosingMessage {
   if (error instanceof TrainingFailure && error.code === 'CHECKPOINT_INVALID' && resumeFrom)
     return { type: 'checkpoint-unusable', step: resumeFrom.step, reason: error.message }
   if (error instanceof TrainingFailure)
-    return { type: 'failed', failure: { code: error.code, message: error.message, step: error.step } }
+    return { type: 'failed', failure: { code: error.code, message: publicMessage(error), step: error.step } }
   if (error instanceof EspalierError && !error.retryable)
-    return { type: 'failed', failure: { code: error.code, message: error.message, step: null } }
+    return { type: 'failed', failure: { code: error.code, message: publicMessage(error), step: null } }
   throw error
 }
 
+/** TensorFlow says more than a client needs, and where it lies; all of that goes to the log. */
+function publicMessage(error: TrainingFailure | EspalierError): string {
+  if (!error.code.startsWith('ENGINE_')) return error.message
+  process.stderr.write(`${inspect(error)}\n`)
+  return withoutPaths(error.message.trim().split('\n', 1)[0] ?? '')
+}
+
 function makeReport(store: ObjectStore, keyPrefix: string): TrainReport {
+  const put = (what: string, key: string, bytes: Uint8Array) =>
+    store.put(key, bytes).catch((error: unknown) => {
+      throw storeFault(what, error)
+    })
   return {
     started: (pins, steps, parameters) => post({ type: 'started', pins, steps, parameters }),
     progress: (progress) => post({ type: 'progress', progress }),
@@ -93,12 +118,12 @@ function makeReport(store: ObjectStore, keyPrefix: string): TrainReport {
     event: (event, data) => post({ type: 'event', event, data }),
     async checkpoint(step, bytes) {
       const key = `${keyPrefix}checkpoint-${step}.safetensors`
-      const stored = await store.put(key, bytes)
+      const stored = await put(`the checkpoint of step ${step}`, key, bytes)
       await send({ type: 'checkpoint', step, key, ...stored })
     },
     async artifact(name, mediaType, bytes) {
       const key = `${keyPrefix}${name}`
-      const stored = await store.put(key, bytes)
+      const stored = await put(`the artifact ${name}`, key, bytes)
       await send({ type: 'artifact', name, mediaType, key, ...stored })
     },
   }

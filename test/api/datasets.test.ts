@@ -72,6 +72,11 @@ describe('POST /v1/datasets', () => {
     expect([await countRows(), await scene.datasetObjects()]).toEqual([rows, objects])
   })
 
+  it('names the parts that a form may have', async () => {
+    const problem = problemOf(await uploadCsv(scene, IRIS_CSV, { tarjet: 'kind' }), 400, 'REQUEST_INVALID')
+    expect(problem.detail).toBe('/tarjet: unknown field; expected one of: name, target, task, file')
+  })
+
   it('names the target that is no column', async () => {
     const problem = problemOf(await uploadCsv(scene, IRIS_CSV, { target: 'colour' }), 422, 'DATASET_INVALID')
     expect(pointersOf(problem)).toEqual(['/target'])
@@ -107,11 +112,8 @@ describe('POST /v1/datasets', () => {
   })
 
   it('refuses a request without a body', async () => {
-    problemOf(
-      await scene.app.inject({ method: 'POST', url: '/v1/datasets', headers: scene.auth }),
-      400,
-      'REQUEST_INVALID',
-    )
+    const response = await scene.app.inject({ method: 'POST', url: '/v1/datasets', headers: scene.auth })
+    expect(problemOf(response, 400, 'REQUEST_INVALID').detail).toContain('the body is empty')
   })
 
   it.each([100_000, 3_000_000])(
@@ -120,7 +122,9 @@ describe('POST /v1/datasets', () => {
       const objects = await scene.datasetObjects()
       const row = '0.123456789,1.5,a\n0.123456789,2.5,b\n'
       const csv = `x,y,kind\n${row.repeat(Math.ceil((200_000 + excess) / row.length))}`
-      problemOf(await uploadCsv(scene, csv), 413, 'BODY_TOO_LARGE')
+      expect(problemOf(await uploadCsv(scene, csv), 413, 'BODY_TOO_LARGE').detail).toMatch(
+        /^\/file: may have \d+ bytes/,
+      )
       expect(await scene.datasetObjects()).toBe(objects)
     },
   )

@@ -91,7 +91,7 @@ describe('the stream', () => {
       [{ 'last-event-id': '2' }, '', [3, 4]],
       [{}, '?after=3', [4]],
       [{ 'last-event-id': '2' }, '?after=3', [3, 4]], // What a client that comes back has seen counts, not what it began with.
-      [{ 'last-event-id': 'nonsense' }, '', [1, 2, 3, 4]],
+      [{ 'last-event-id': '' }, '', [1, 2, 3, 4]],
     ] as const) {
       const stream = await open(id, headers, query)
       await stream.ended
@@ -214,6 +214,16 @@ describe('the page', () => {
   it.each(['cursor=nonsense', 'cursor=ZXZlbnQ6OTk5OTk5OTk5OQ', 'cursor=ZXZlbnQ6LTE'])('refuses ?%s', async (query) => {
     const { id } = await claimedJob()
     expect(pointersOf(problemOf(await page(id, `?${query}`), 400, 'CURSOR_INVALID'))).toEqual(['/cursor'])
+  })
+
+  it('refuses a Last-Event-ID that is no number', async () => {
+    const { id } = await claimedJob()
+    const headers = { ...scene.auth, 'last-event-id': 'abc' }
+    problemOf(
+      await scene.app.inject({ method: 'GET', url: `/v1/training-jobs/${id}/events`, headers }),
+      400,
+      'CURSOR_INVALID',
+    )
   })
 
   it('refuses ?after=-1', async () => {

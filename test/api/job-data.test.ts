@@ -56,7 +56,7 @@ describe('metrics', () => {
   })
 
   it('come by name and range of steps', async () => {
-    const { data } = (await get('metrics?names=loss,%20nothing&fromStep=10&toStep=13')).json()
+    const { data } = (await get('metrics?names=loss,%20clipped&fromStep=10&toStep=13')).json()
     expect(data).toEqual([
       {
         name: 'loss',
@@ -71,6 +71,8 @@ describe('metrics', () => {
     ['fromStep=-1', '/fromStep'],
     ['toStep=99999999999', '/toStep'],
     ['name=loss', '/name'],
+    ['names=loss,speed', '/names'],
+    ['fromStep=5&toStep=4', '/toStep'],
   ])('refuse ?%s', async (query, pointer) => {
     expect(pointersOf(problemOf(await get(`metrics?${query}`), 400, 'REQUEST_INVALID'))).toEqual([pointer])
   })

@@ -110,7 +110,7 @@ describe('POST /v1/training-jobs', () => {
 
   it('answers a request without a body with a problem', async () => {
     const response = await scene.app.inject({ method: 'POST', url: '/v1/training-jobs', headers: scene.auth })
-    problemOf(response, 422, 'SPEC_INVALID')
+    expect(problemOf(response, 422, 'SPEC_INVALID').detail).toBe('the body is empty')
   })
 })
 

@@ -67,6 +67,8 @@ it('submits, watches and delivers a job; exit code 0 because it succeeded', asyn
   expect(Object.keys(weights).sort()).toEqual(['dense-1/bias', 'dense-1/kernel', 'dense-2/bias', 'dense-2/kernel'])
   expect((await client.artifacts(job.id)).map((artifact) => artifact.name)).toContain('weights.sparse')
 
+  expect(run.stderr.trimEnd().split('\n').at(-1)).toMatch(/^job_.* succeeded: 60 steps/)
+
   const list = await espalier(['jobs', 'list', '--data', folder, '--status', 'succeeded'])
   expect(list.stdout).toContain(job.id)
   const again = await espalier(['jobs', 'watch', job.id, '--data', folder])
@@ -98,21 +100,58 @@ it('ends with exit code 1 when the job fails, and says why', async () => {
   const run = await espalier(['submit', file, '--watch', '--data', folder])
   expect(run.code).toBe(1)
   expect(run.stdout).toContain('NON_FINITE_GRADIENT')
+  expect(run.stderr).not.toContain('NON_FINITE_GRADIENT')
 })
 
-it('ends with exit code 1 when the spec is refused, and names the field', async () => {
+it('trains on another dataset than the spec names', async () => {
+  const file = await specFile('placeholder.json', { datasetId: 'ds_00000000-0000-7000-8000-000000000000' })
+  expect(await espalier(['submit', file, '--data', folder])).toMatchObject({ code: 2 })
+  const run = await espalier(['submit', file, '--dataset', dataset.id, '--watch', '--data', folder])
+  expect(run.code, run.stderr).toBe(0)
+})
+
+it('lists page by page and says that there are more', async () => {
+  const first = await espalier(['jobs', 'list', '--limit', '1', '--data', folder])
+  const cursor = /--cursor (\S+)/.exec(first.stderr)?.[1] ?? ''
+  const second = await espalier(['jobs', 'list', '--limit', '1', '--cursor', cursor, '--data', folder])
+  const idOf = (text: string) => /job_\S+/.exec(text)?.[0]
+  expect(idOf(second.stdout)).toBeDefined()
+  expect(idOf(second.stdout)).not.toBe(idOf(first.stdout))
+})
+
+it('makes keys with the scopes asked for, of a project of their own', async () => {
+  const run = await espalier(['keys', 'create', '--project', 'other', '--scopes', 'jobs:read', '--data', folder])
+  expect(run.code, run.stderr).toBe(0)
+  const other = makeClient({ url: service.url, apiKey: run.stdout.trim() })
+  expect((await other.jobs({})).data).toEqual([])
+  await expect(other.useBuiltinDataset('mnist')).rejects.toThrow('FORBIDDEN')
+})
+
+it('tests the Redis that is set, also beside a running service', async () => {
+  // Port 9 (discard) is closed on any machine that runs tests.
+  const run = await espalier(['doctor', '--data', folder], { REDIS_URL: 'redis://127.0.0.1:9' })
+  expect(run.stdout).toMatch(/^database +ok +embedded, in use by the service/m)
+  expect(run.stdout).toMatch(/^queue +WRONG +Redis/m)
+})
+
+it('keeps the data folder to its owner', async () => {
+  const mode = async (name: string) => (await stat(path.join(folder, name))).mode & 0o777
+  expect(await Promise.all(['objects', 'objects/datasets', 'service.json'].map(mode))).toEqual([0o700, 0o700, 0o600])
+})
+
+it('ends with exit code 2 when the spec is refused, and names the field once', async () => {
   const run = await espalier(['submit', await specFile('bad.json', { batchSize: 0 }), '--data', folder])
-  expect(run.code).toBe(1)
-  expect(run.stderr).toContain('/batchSize')
+  expect(run.code).toBe(2)
+  expect(run.stderr.match(/\/batchSize: /g)).toHaveLength(1)
 })
 
-it('ends with exit code 1 when a watched job is cancelled', async () => {
+it('ends with exit code 4 when a watched job is cancelled', async () => {
   const submitted = await espalier(['submit', await specFile('long.json', { steps: 5_000_000 }), '--data', folder])
   const id = submitted.stdout.trim()
   const watching = espalier(['jobs', 'watch', id, '--data', folder])
   const cancelled = await espalier(['jobs', 'cancel', id, '--data', folder])
   expect(cancelled.code, cancelled.stderr).toBe(0)
-  expect((await watching).code).toBe(1)
+  expect((await watching).code).toBe(4)
 })
 
 it('refuses a second service on the same folder', async () => {

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -8,6 +9,7 @@ import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { type Database, makeDatabase } from '../../src/db/database.js'
 import { makeJobLog } from '../../src/db/job-log.js'
 import { makeTrainingJobs } from '../../src/db/training-jobs.js'
+import { espalier } from '../support/espalier-process.js'
 import { jobSpec, seed } from '../support/jobs.js'
 import { startTestDatabase, type TestDatabase } from '../support/postgres.js'
 
@@ -43,4 +45,27 @@ it('takes an accepted job without any api process', async () => {
     worker.kill('SIGTERM')
     await ended
   }
+})
+
+it('an api alone is found by the commands that look into its data folder', async () => {
+  const data = path.join(folder, 'api')
+  const environment = { DATABASE_URL: test.connectionString, REDIS_URL: '', LOG_LEVEL: 'error' }
+  const api = spawn(process.execPath, [MAIN, 'api', '--data', data, '--port', '0'], {
+    env: { ...process.env, ...environment },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  const ended = once(api, 'exit')
+  let said = ''
+  api.stdout.on('data', (chunk: Buffer) => {
+    said += chunk.toString()
+  })
+  try {
+    await vi.waitFor(() => expect(existsSync(path.join(data, 'service.json'))).toBe(true), { timeout: 30_000 })
+    expect(said).toContain(`kept in ${path.join(data, 'api-key')}`)
+    expect(await espalier(['jobs', 'list', '--data', data])).toMatchObject({ code: 0 })
+  } finally {
+    api.kill('SIGTERM')
+    await ended
+  }
+  expect(existsSync(path.join(data, 'service.json'))).toBe(false)
 })

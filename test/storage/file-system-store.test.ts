@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { Readable } from 'node:stream'
@@ -28,6 +28,14 @@ it('leaves no draft behind, whether a write succeeds or fails', async () => {
   )
   await expect(store.put('b', failing)).rejects.toThrow()
   expect(await readdir(path.join(folder, '.incoming'))).toEqual([])
+})
+
+it('lets only its owner in', async () => {
+  const objects = path.join(folder, 'objects')
+  await makeFileSystemStore(objects).put('a/b/c', new Uint8Array(1))
+  const mode = async (name: string) => (await stat(path.join(objects, name))).mode & 0o777
+  expect(await Promise.all(['', '.incoming', 'a', 'a/b'].map(mode))).toEqual([0o700, 0o700, 0o700, 0o700])
+  expect(await mode('a/b/c')).toBe(0o600)
 })
 
 it('removes drafts that a killed process left, but none that may still be written', async () => {

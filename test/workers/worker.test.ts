@@ -87,6 +87,23 @@ describe('one worker', () => {
     await worker.close()
   })
 
+  it('fails a job whose dataset is not in its store at the first attempt, and names no folder', async () => {
+    const worker = await scene.startWorker('one')
+    const id = await scene.submit(LONG)
+    const { datasetId } = (await scene.get(id)).spec
+    const key = `datasets/${datasetId}.safetensors`
+    const bytes = await scene.store.get(key)
+    await scene.store.delete(key)
+    try {
+      const { status, attempt, failure } = await scene.untilEnded(id)
+      expect([status, attempt, failure?.code]).toEqual(['failed', 1, 'DATASET_MISSING'])
+      expect(failure?.message).toMatch(/^The stored data of the dataset are not there: [^/\n]+$/)
+    } finally {
+      await scene.store.put(key, bytes)
+      await worker.close()
+    }
+  })
+
   it('stops a running job that is cancelled', async () => {
     const worker = await scene.startWorker('one')
     const id = await scene.submit({ ...LONG, steps: 5_000_000 })

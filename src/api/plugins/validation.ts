@@ -4,6 +4,7 @@ import { type TObject, type TSchema, Type } from 'typebox'
 import { type FieldError, parse } from '../../contracts/parse.js'
 import { TrainingJobSpec } from '../../contracts/training-job.js'
 import { type ErrorCode, problem } from '../../errors.js'
+import { fieldProblem } from '../field-problem.js'
 import { findUnstorable } from '../storable.js'
 
 /** Requests are checked by `contracts/parse`, with defaults filled in; answers are plain JSON of typed values. */
@@ -26,6 +27,8 @@ const compileValidator: FastifySchemaCompiler<unknown> = ({ schema, httpPart, co
 function bodyValidator(schema: TSchema) {
   const code = schema === TrainingJobSpec ? 'SPEC_INVALID' : 'REQUEST_INVALID'
   return (body: unknown) => {
+    // Fastify gives null for a request without one.
+    if (body === undefined || body === null) return { error: problem(code, 'the body is empty') }
     const unstorable = findUnstorable(body)
     if (unstorable) return { error: rejection(code, 'body', [unstorable]) }
     const parsed = parse(schema, body)
@@ -56,6 +59,5 @@ function coerce(schema: TObject, input: Record<string, unknown>): Record<string,
 }
 
 function rejection(code: ErrorCode, part: 'body' | 'path' | 'query', errors: readonly FieldError[]) {
-  const list = errors.map(({ pointer, detail }) => `${pointer || `the ${part}`} ${detail}`)
-  return problem(code, `${part === 'body' ? '' : `${part} parameter `}${list.join('; ')}`, errors)
+  return fieldProblem(code, errors, `the ${part}`)
 }

@@ -9,7 +9,7 @@ import { problem } from '../../errors.js'
 import { createDataset, readBuiltin } from '../dataset-creation.js'
 import { IdempotencyHeaders, markReplayed } from '../idempotency.js'
 import { problems } from '../responses.js'
-import { DatasetUpload, readUpload } from '../upload.js'
+import { DatasetUpload, fileTooLarge, readUpload } from '../upload.js'
 
 const tags = ['datasets']
 const DatasetParams = Type.Object({ id: DatasetId })
@@ -40,7 +40,7 @@ export const datasetRoutes: FastifyPluginAsyncTypebox = async (app) => {
       onRequest: async (request, reply) => refuseTooLarge(request, reply, maxUploadBytes + FORM_BYTES),
     },
     async (request, reply) => {
-      const draft = request.isMultipart() ? await readUpload(request) : await readBuiltin(request.body)
+      const draft = request.isMultipart() ? await readUpload(request, maxUploadBytes) : await readBuiltin(request.body)
       const { dataset, replayed } = await createDataset(app.context, request, draft)
       markReplayed(reply, replayed)
       return reply.code(202).header('location', `/v1/datasets/${dataset.id}`).send(dataset)
@@ -109,7 +109,5 @@ function missing(id: string): never {
 function refuseTooLarge(request: FastifyRequest, reply: FastifyReply, limit: number): void {
   if (Number(request.headers['content-length'] ?? 0) <= limit) return
   reply.header('connection', 'close')
-  throw problem('BODY_TOO_LARGE', `a dataset file may have ${limit - FORM_BYTES} bytes`, [
-    { pointer: '/file', detail: 'is too large' },
-  ])
+  throw fileTooLarge(limit - FORM_BYTES)
 }

@@ -1,7 +1,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
-import { MetricSeries, MetricsQuery } from '../../contracts/metric.js'
+import { MetricSeries, MetricsQuery, SERIES_NAMES } from '../../contracts/metric.js'
 import { downsample } from '../downsample.js'
+import { fieldProblem } from '../field-problem.js'
 import { findJob, JobParams } from '../job-lookup.js'
 import { problems } from '../responses.js'
 
@@ -23,9 +24,20 @@ export const metricRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
     async (request) => {
       const { id } = await findJob(app.context, request.projectId, request.params.id)
-      const { names, fromStep, toStep, points = Number.POSITIVE_INFINITY } = request.query
-      const series = await jobLog.metrics(id, { names: names?.split(',').map((name) => name.trim()), fromStep, toStep })
+      const { fromStep, toStep, points = Number.POSITIVE_INFINITY } = request.query
+      const names = request.query.names?.split(',').map((name) => name.trim())
+      checkRange(names, fromStep, toStep)
+      const series = await jobLog.metrics(id, { names, fromStep, toStep })
       return { data: series.map((one) => downsample(one, points)) }
     },
   )
+}
+
+/** @throws REQUEST_INVALID for a name that no series ever has, and for a range that ends before it begins */
+function checkRange(names: readonly string[] = [], fromStep = 0, toStep = Number.POSITIVE_INFINITY): void {
+  const unknown = names.filter((name) => !SERIES_NAMES.includes(name))
+  const detail = `${JSON.stringify(unknown[0])} is no series; there are ${SERIES_NAMES.join(', ')}`
+  const errors = unknown.length > 0 ? [{ pointer: '/names', detail }] : []
+  if (fromStep > toStep) errors.push({ pointer: '/toStep', detail: `must not be below fromStep, ${fromStep}` })
+  if (errors.length > 0) throw fieldProblem('REQUEST_INVALID', errors)
 }

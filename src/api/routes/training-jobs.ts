@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import { Page, PageQuery } from '../../contracts/page.js'
 import { JOB_STATUSES, TrainingJob, TrainingJobSpec, TrainingPlan } from '../../contracts/training-job.js'
-import { problem } from '../../errors.js'
+import { fieldProblem } from '../field-problem.js'
 import { IdempotencyHeaders, idempotencyOf, markReplayed } from '../idempotency.js'
 import { createJob, planJob } from '../job-creation.js'
 import { JobParams, jobMissing } from '../job-lookup.js'
@@ -103,7 +103,7 @@ export const trainingJobRoutes: FastifyPluginAsyncTypebox = async (app) => {
 function timeOf(text: string): Date {
   const time = new Date(text)
   if (time.getTime() > Date.UTC(1, 0)) return time
-  throw problem('REQUEST_INVALID', `createdAfter: ${text} is not a time`, [
-    { pointer: '/createdAfter', detail: 'must be an RFC 3339 time' },
+  throw fieldProblem('REQUEST_INVALID', [
+    { pointer: '/createdAfter', detail: `${text} is not a time that can be compared with` },
   ])
 }
