@@ -11,7 +11,10 @@ import { idempotencyOf } from './idempotency.js'
 
 /** A JSON body, which is absent when the request had none. */
 export async function readBuiltin(body: unknown): Promise<DatasetDraft> {
-  if (body === undefined) throw problem('REQUEST_INVALID', 'the body is empty: send JSON, or a form with a CSV file')
+  if (body === undefined)
+    throw problem('REQUEST_INVALID', 'the body is empty: send JSON, or a form with a CSV file', [
+      { pointer: '', detail: 'is required' },
+    ])
   const parsed = parse(CreateBuiltinDataset, body)
   if (!parsed.ok) throw fieldProblem('REQUEST_INVALID', parsed.errors)
   return loadBuiltin(parsed.value.source.name, parsed.value.name)

@@ -28,7 +28,8 @@ function bodyValidator(schema: TSchema) {
   const code = schema === TrainingJobSpec ? 'SPEC_INVALID' : 'REQUEST_INVALID'
   return (body: unknown) => {
     // Fastify gives null for a request without one.
-    if (body === undefined || body === null) return { error: problem(code, 'the body is empty') }
+    if (body === undefined || body === null)
+      return { error: problem(code, 'the body is empty', [{ pointer: '', detail: 'is required' }]) }
     const unstorable = findUnstorable(body)
     if (unstorable) return { error: rejection(code, 'body', [unstorable]) }
     const parsed = parse(schema, body)
