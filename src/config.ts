@@ -16,7 +16,7 @@ export interface Config {
   readonly redisUrl: string | null
   /** `HOST`, default 127.0.0.1. */
   readonly host: string
-  /** `PORT`, default 8080; 0: any free one. */
+  /** `PORT`, default 8080; 0 takes one that is free. */
   readonly port: number
   /** `LOG_LEVEL`, default info. */
   readonly logLevel: LogLevel

@@ -1,17 +1,14 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { TERMINAL_EVENTS } from '../../src/contracts/event.js'
 import { type Claim, makeAttempts, StaleAttemptError } from '../../src/db/attempts.js'
-import { type Database, makeDatabase } from '../../src/db/database.js'
 import { makeJobLog } from '../../src/db/job-log.js'
 import { makeOutbox } from '../../src/db/outbox.js'
 import { makeSweeps } from '../../src/db/sweeps.js'
 import { makeTrainingJobs } from '../../src/db/training-jobs.js'
-import { jobSpec, RESULT, seed } from '../support/jobs.js'
-import { startTestDatabase, type TestDatabase } from '../support/postgres.js'
+import { useDatabase } from '../support/database.js'
+import { CRASH, jobSpec, RESULT, SHUTDOWN } from '../support/jobs.js'
 
 const LEASE = 60_000
-const CRASH = { reason: 'the trainer was killed', code: 'TRAINER_DIED', countsAsAttempt: true }
-const SHUTDOWN = { reason: 'the worker shuts down', code: 'SHUTDOWN', countsAsAttempt: false }
 const PROGRESS = {
   step: 5,
   steps: 10,
@@ -25,30 +22,19 @@ const PROGRESS = {
   etaSeconds: null,
 }
 
-let test: TestDatabase
-let db: Database
-let ids: { projectId: string; datasetId: string }
-beforeAll(async () => {
-  test = await startTestDatabase()
-  db = makeDatabase(test.connectionString)
-  ids = await seed(db)
-})
-afterAll(async () => {
-  await db.close()
-  await test.close()
-})
-beforeEach(() => db.prisma.trainingJob.deleteMany())
+const scene = useDatabase()
+beforeEach(() => scene().db.prisma.trainingJob.deleteMany())
 
-const jobs = () => makeTrainingJobs(db)
-const attempts = () => makeAttempts(db)
+const jobs = () => makeTrainingJobs(scene().db)
+const attempts = () => makeAttempts(scene().db)
 const create = async (changes: Record<string, unknown> = {}) =>
-  (await jobs().create(ids.projectId, jobSpec(ids.datasetId, changes))).job.id
+  (await jobs().create(scene().projectId, jobSpec(scene().datasetId, changes))).job.id
 const job = async (id: string) => {
-  const found = await jobs().get(ids.projectId, id)
+  const found = await jobs().get(scene().projectId, id)
   if (!found) throw new Error('the job is missing')
   return found
 }
-const eventTypes = async (id: string) => (await makeJobLog(db).events(id, 0, 1_000)).map((event) => event.type)
+const eventTypes = async (id: string) => (await makeJobLog(scene().db).events(id, 0, 1_000)).map((event) => event.type)
 const claimed = async (id: string): Promise<Claim> => {
   const claim = await attempts().claim(id, 'w', LEASE)
   if (!claim) throw new Error('the claim was lost')
@@ -68,7 +54,7 @@ describe('claim', () => {
       const workers = Array.from({ length: 8 }, (_, index) => attempts().claim(id, `w${index}`, LEASE))
       const won = (await Promise.all(workers)).filter((claim) => claim !== null)
       expect(won).toHaveLength(1)
-      expect(won[0]).toMatchObject({ jobId: id, attempt: 1, projectId: ids.projectId, resumeFrom: null })
+      expect(won[0]).toMatchObject({ jobId: id, attempt: 1, projectId: scene().projectId, resumeFrom: null })
       expect(await eventTypes(id)).toEqual(['job.created', 'attempt.started'])
     }
   })
@@ -76,15 +62,18 @@ describe('claim', () => {
   it('gives the dataset and the spec as stored, and takes the job out of the outbox', async () => {
     const id = await create({ seed: 7 })
     const claim = await claimed(id)
-    expect(claim.spec).toEqual(jobSpec(ids.datasetId, { seed: 7 }))
-    expect(claim.dataset).toMatchObject({ key: `datasets/${ids.datasetId}.safetensors`, schema: { trainRows: 120 } })
-    expect(await makeOutbox(db).pending(10)).toEqual([])
+    expect(claim.spec).toEqual(jobSpec(scene().datasetId, { seed: 7 }))
+    expect(claim.dataset).toMatchObject({
+      key: `datasets/${scene().datasetId}.safetensors`,
+      schema: { trainRows: 120 },
+    })
+    expect(await makeOutbox(scene().db).pending(10)).toEqual([])
     expect(await job(id)).toMatchObject({ status: 'running', attempt: 1, startedAt: expect.any(String) })
   })
 
   it('refuses jobs that are cancelled, ended or unknown', async () => {
     const cancelled = await create()
-    await jobs().requestCancel(ids.projectId, cancelled)
+    await jobs().requestCancel(scene().projectId, cancelled)
     const ended = await create()
     await attempts().succeed(await claimed(ended), RESULT)
     for (const id of [cancelled, ended, 'job_none']) expect(await attempts().claim(id, 'w', LEASE)).toBeNull()
@@ -93,7 +82,7 @@ describe('claim', () => {
   it('against a cancellation ends in one of the two outcomes, never in both', async () => {
     for (let round = 0; round < 10; round++) {
       const id = await create()
-      const [claim] = await Promise.all([attempts().claim(id, 'w', LEASE), jobs().requestCancel(ids.projectId, id)])
+      const [claim] = await Promise.all([attempts().claim(id, 'w', LEASE), jobs().requestCancel(scene().projectId, id)])
       const { status, cancelRequested } = await job(id)
       expect({ status, cancelRequested }).toEqual({ status: claim ? 'running' : 'cancelled', cancelRequested: true })
     }
@@ -121,7 +110,7 @@ describe('fencing', () => {
     for (const outcome of await Promise.allSettled(writes))
       expect(outcome).toMatchObject({ status: 'rejected', reason: expect.any(StaleAttemptError) })
     expect(await attempts().heartbeat(stale, LEASE)).toBeNull()
-    const log = makeJobLog(db)
+    const log = makeJobLog(scene().db)
     expect(await log.metrics(id)).toEqual([])
     expect(await log.checkpoints(id)).toEqual([])
     expect(await log.artifacts(id)).toEqual([])
@@ -151,9 +140,9 @@ describe('events', () => {
     const id = await create()
     const ref = await claimed(id)
     await Promise.all(Array.from({ length: 20 }, (_, step) => attempts().addEvent(ref, 'pruning.updated', { step })))
-    const events = await makeJobLog(db).events(id, 0, 100)
+    const events = await makeJobLog(scene().db).events(id, 0, 100)
     expect(events.map((event) => event.sequence)).toEqual(Array.from({ length: 22 }, (_, index) => index + 1))
-    const rest = await makeJobLog(db).events(id, 20, 1)
+    const rest = await makeJobLog(scene().db).events(id, 20, 1)
     expect(rest.map((event) => event.sequence)).toEqual([21])
   })
 })
@@ -168,7 +157,7 @@ describe('metrics', () => {
     ]
     await attempts().addMetrics(ref, series)
     await attempts().addMetrics(ref, series)
-    expect(await makeJobLog(db).metrics(id)).toEqual([{ name: 'loss', steps: [0, 2], values: [3, 1] }])
+    expect(await makeJobLog(scene().db).metrics(id)).toEqual([{ name: 'loss', steps: [0, 2], values: [3, 1] }])
   })
 
   it('joins chunks and selects by name and step', async () => {
@@ -179,7 +168,7 @@ describe('metrics', () => {
       { name: 'loss', steps: [0, 1, 2], values: [0, 0.1, 0.2] },
       { name: 'accuracy', steps: [2], values: [1] },
     ])
-    const log = makeJobLog(db)
+    const log = makeJobLog(scene().db)
     expect(await log.metrics(id, { names: ['loss'], fromStep: 1, toStep: 5 })).toEqual([
       { name: 'loss', steps: [1, 2, 3, 4], values: [0.1, 0.2, 0.3, 0.4] },
     ])
@@ -196,7 +185,7 @@ describe('metrics', () => {
     const second = await claimed(id)
     expect(second.resumeFrom).toEqual({ key: 'checkpoints/2', step: 2, sha256: 'ef'.repeat(32) })
     await attempts().addMetrics(second, [{ name: 'loss', steps: [2], values: [3] }])
-    expect(await makeJobLog(db).metrics(id)).toEqual([{ name: 'loss', steps: [0, 1, 2], values: [5, 4, 3] }])
+    expect(await makeJobLog(scene().db).metrics(id)).toEqual([{ name: 'loss', steps: [0, 1, 2], values: [5, 4, 3] }])
   })
 })
 
@@ -208,7 +197,7 @@ describe('checkpoints and artifacts', () => {
     expect(await attempts().addCheckpoint(ref, checkpointAt(200), 2)).toEqual([])
     expect(await attempts().addCheckpoint(ref, checkpointAt(300), 2)).toEqual(['checkpoints/100'])
     expect(await attempts().addCheckpoint(ref, checkpointAt(300, '300-again'), 2)).toEqual(['checkpoints/300'])
-    expect((await makeJobLog(db).checkpoints(id)).map(({ step }) => step)).toEqual([300, 200])
+    expect((await makeJobLog(scene().db).checkpoints(id)).map(({ step }) => step)).toEqual([300, 200])
     expect((await eventTypes(id)).filter((type) => type === 'checkpoint.saved')).toHaveLength(4)
   })
 
@@ -219,7 +208,7 @@ describe('checkpoints and artifacts', () => {
     expect(await attempts().addArtifact(ref, { ...artifact, bytes: 5_000_000_000 })).toEqual([])
     expect(await attempts().addArtifact(ref, { ...artifact, bytes: 2, key: 'k2' })).toEqual(['k1'])
     expect(await attempts().addArtifact(ref, { ...artifact, bytes: 2, key: 'k2' })).toEqual([])
-    const log = makeJobLog(db)
+    const log = makeJobLog(scene().db)
     expect(await log.artifacts(id)).toEqual([
       { name: artifact.name, mediaType: artifact.mediaType, bytes: 2, sha256: 'aa', createdAt: expect.any(String) },
     ])
@@ -239,13 +228,13 @@ describe('requeue', () => {
     expect(failed).toMatchObject({ status: 'failed', attempt: 4, failure: { code: 'TRAINER_DIED', step: null } })
     expect(failed.endedAt).not.toBeNull()
     expect((await eventTypes(id)).at(-1)).toBe('job.failed')
-    expect(await makeOutbox(db).pending(10)).toEqual([])
+    expect(await makeOutbox(scene().db).pending(10)).toEqual([])
   })
 
   it('cancels instead when that was asked for', async () => {
     const id = await create()
     const ref = await claimed(id)
-    await jobs().requestCancel(ids.projectId, id)
+    await jobs().requestCancel(scene().projectId, id)
     expect(await attempts().heartbeat(ref, LEASE)).toEqual({ cancelRequested: true })
     expect(await attempts().requeue(ref, CRASH)).toBe('cancelled')
     expect((await eventTypes(id)).slice(-3)).toEqual(['job.cancel-requested', 'attempt.interrupted', 'job.cancelled'])
@@ -253,7 +242,7 @@ describe('requeue', () => {
 
   it('gives each delivery an id of its own', async () => {
     const id = await create({ priority: 9 })
-    const outbox = makeOutbox(db)
+    const outbox = makeOutbox(scene().db)
     expect(await outbox.pending(10)).toEqual([{ deliveryId: `${id}-1-1`, jobId: id, priority: 9 }])
     await attempts().requeue(await claimed(id), SHUTDOWN)
     expect(await outbox.pending(10)).toEqual([{ deliveryId: `${id}-2-1`, jobId: id, priority: 9 }])
@@ -265,7 +254,7 @@ describe('sweeps', () => {
     const id = await create()
     const ref = await attempts().claim(id, 'w', -1_000)
     if (!ref) throw new Error('the claim was lost')
-    const sweeps = makeSweeps(db)
+    const sweeps = makeSweeps(scene().db)
     expect(await sweeps.expiredLeases()).toEqual([{ jobId: id, attempt: 1 }])
     await attempts().heartbeat(ref, LEASE)
     await expect(attempts().requeue(ref, { ...CRASH, onlyIfLeaseExpired: true })).rejects.toThrow(StaleAttemptError)
@@ -276,12 +265,12 @@ describe('sweeps', () => {
 
   it('delivers again what was sent long ago and is still queued, each time after a longer wait', async () => {
     const id = await create()
-    const outbox = makeOutbox(db)
-    const sweeps = makeSweeps(db)
+    const outbox = makeOutbox(scene().db)
+    const sweeps = makeSweeps(scene().db)
     expect(await sweeps.redeliver(0)).toBe(0) // not sent yet
     await outbox.markSent([`${id}-1-1`])
     expect(await outbox.pending(10)).toEqual([])
-    const sentAgo = (ms: number) => db.prisma.outbox.updateMany({ data: { sentAt: new Date(Date.now() - ms) } })
+    const sentAgo = (ms: number) => scene().db.prisma.outbox.updateMany({ data: { sentAt: new Date(Date.now() - ms) } })
     await sentAgo(900)
     expect(await sweeps.redeliver(1_000)).toBe(0)
     await sentAgo(1_500)

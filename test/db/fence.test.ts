@@ -1,24 +1,14 @@
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { makeAttempts } from '../../src/db/attempts.js'
-import { type Database, makeDatabase } from '../../src/db/database.js'
 import { fenced } from '../../src/db/fence.js'
 import { makeTrainingJobs } from '../../src/db/training-jobs.js'
-import { jobSpec, seed } from '../support/jobs.js'
-import { startTestDatabase, type TestDatabase } from '../support/postgres.js'
+import { useDatabase } from '../support/database.js'
+import { jobSpec } from '../support/jobs.js'
 
-let test: TestDatabase
-let db: Database
-beforeAll(async () => {
-  test = await startTestDatabase()
-  db = makeDatabase(test.connectionString)
-})
-afterAll(async () => {
-  await db.close()
-  await test.close()
-})
+const scene = useDatabase()
 
 it('holds the job until its transaction ends, even when it changes nothing', async () => {
-  const { projectId, datasetId } = await seed(db)
+  const { db, projectId, datasetId } = scene()
   const { job } = await makeTrainingJobs(db).create(projectId, jobSpec(datasetId))
   const attempts = makeAttempts(db)
   const claim = await attempts.claim(job.id, 'worker', 60_000)

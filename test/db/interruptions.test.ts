@@ -1,34 +1,21 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { type Claim, makeAttempts, StaleAttemptError } from '../../src/db/attempts.js'
-import { type Database, makeDatabase } from '../../src/db/database.js'
+import { makeDatabase } from '../../src/db/database.js'
 import { makeJobLog } from '../../src/db/job-log.js'
 import { makeOutbox } from '../../src/db/outbox.js'
 import { makeTrainingJobs } from '../../src/db/training-jobs.js'
 import { isDatabaseTrouble } from '../../src/db/trouble.js'
-import { jobSpec, seed } from '../support/jobs.js'
-import { startTestDatabase, type TestDatabase } from '../support/postgres.js'
+import { useDatabase } from '../support/database.js'
+import { CRASH, jobSpec, SHUTDOWN } from '../support/jobs.js'
 
 const LEASE = 60_000
-const CRASH = { reason: 'the trainer was killed', code: 'TRAINER_DIED', countsAsAttempt: true }
-const SHUTDOWN = { reason: 'the worker shuts down', code: 'WORKER_SHUTDOWN', countsAsAttempt: false }
 
-let test: TestDatabase
-let db: Database
-let ids: { projectId: string; datasetId: string }
-beforeAll(async () => {
-  test = await startTestDatabase()
-  db = makeDatabase(test.connectionString)
-  ids = await seed(db)
-})
-afterAll(async () => {
-  await db.close()
-  await test.close()
-})
-beforeEach(() => db.prisma.trainingJob.deleteMany())
+const scene = useDatabase()
+beforeEach(() => scene().db.prisma.trainingJob.deleteMany())
 
-const attempts = () => makeAttempts(db)
+const attempts = () => makeAttempts(scene().db)
 const create = async (changes: Record<string, unknown> = {}) =>
-  (await makeTrainingJobs(db).create(ids.projectId, jobSpec(ids.datasetId, changes))).job.id
+  (await makeTrainingJobs(scene().db).create(scene().projectId, jobSpec(scene().datasetId, changes))).job.id
 const claimed = async (id: string): Promise<Claim> => {
   const claim = await attempts().claim(id, 'w', LEASE)
   if (!claim) throw new Error('the claim was lost')
@@ -42,19 +29,19 @@ describe('between attempts', () => {
     const waits: number[] = []
     for (const interruption of [CRASH, CRASH, SHUTDOWN, CRASH, CRASH, CRASH]) {
       await attempts().requeue(await claimed(id), interruption)
-      const [row] = await db.prisma.$queryRaw<{ ms: number }[]>`
+      const [row] = await scene().db.prisma.$queryRaw<{ ms: number }[]>`
         select round(extract(epoch from not_before - created_at) * 1000)::float8 as ms from outbox where job_id = ${id}`
       waits.push(Math.abs(Math.round((row?.ms ?? Number.NaN) / 100) * 100)) // no -0
-      if (interruption === CRASH) expect(await makeOutbox(db).pending(10)).toEqual([])
+      if (interruption === CRASH) expect(await makeOutbox(scene().db).pending(10)).toEqual([])
     }
     expect(waits).toEqual([1_000, 4_000, 0, 16_000, 60_000, 60_000])
-    await db.prisma.$executeRaw`update outbox set not_before = now()`
-    expect(await makeOutbox(db).pending(10)).toHaveLength(1)
+    await scene().db.prisma.$executeRaw`update outbox set not_before = now()`
+    expect(await makeOutbox(scene().db).pending(10)).toHaveLength(1)
   })
 
   it('counts the time that attempts ran, to the end of the lease at most, and not the waiting', async () => {
     const id = await create()
-    const began = (ms: number, leaseMs: number) => db.prisma.$executeRaw`
+    const began = (ms: number, leaseMs: number) => scene().db.prisma.$executeRaw`
       update training_jobs set attempt_started_at = now() - ${ms}::float8 * interval '1 millisecond',
         started_at = now() - interval '1 day', lease_until = now() + ${leaseMs}::float8 * interval '1 millisecond'
       where id = ${id}`
@@ -79,7 +66,7 @@ describe('between attempts', () => {
     await attempts().addArtifact(ref, { name: 'a', mediaType: 'x/y', key: 'k', bytes: 1, sha256: 's' })
     await attempts().requeue(ref, SHUTDOWN)
     expect((await claimed(id)).superfluous).toEqual(['k'])
-    expect(await makeJobLog(db).artifacts(id)).toEqual([])
+    expect(await makeJobLog(scene().db).artifacts(id)).toEqual([])
   })
 
   it('drops a checkpoint that cannot be used, and says where the job goes on', async () => {
@@ -92,7 +79,7 @@ describe('between attempts', () => {
     expect(second.resumeFrom?.step).toBe(100)
     await attempts().requeue(second, { ...unusable, dropCheckpoint: 100 })
     expect((await claimed(id)).resumeFrom).toBeNull()
-    const events = await makeJobLog(db).events(id, 0, 100)
+    const events = await makeJobLog(scene().db).events(id, 0, 100)
     expect(events.filter((event) => event.type === 'attempt.interrupted').map((event) => event.data)).toEqual([
       { reason: 'broken', code: 'CHECKPOINT_INVALID', droppedCheckpoint: 200, resumesFromStep: 100 },
       { reason: 'broken', code: 'CHECKPOINT_INVALID', droppedCheckpoint: 100, resumesFromStep: 0 },
@@ -109,7 +96,7 @@ describe('a write whose answer was lost', () => {
       await attempts().addCheckpoint(ref, checkpointAt(100), 3)
     }
     await attempts().addEvent(ref, 'pruning.updated', { step: 2, sparsity: 0.5 })
-    const events = await makeJobLog(db).events(id, 0, 100)
+    const events = await makeJobLog(scene().db).events(id, 0, 100)
     expect(events.map((event) => event.type).slice(2)).toEqual([
       'pruning.updated',
       'checkpoint.saved',

@@ -55,3 +55,6 @@ export const RESULT: JobResult = {
   msPerStep: 1.5,
   pins: { tensorflow: '2.21.0', device: 'cpu', intraOpThreads: 2, oneDnn: true, xla: false, seed: 0 },
 }
+
+export const CRASH = { reason: 'the trainer was killed', code: 'TRAINER_DIED', countsAsAttempt: true }
+export const SHUTDOWN = { reason: 'the worker shut down', code: 'WORKER_SHUTDOWN', countsAsAttempt: false }

@@ -58,7 +58,7 @@ export function unscale<T extends Tensor>(norm: ScaledNorm, value: T): T {
 }
 
 function unitFor(largest: Scalar): Scalar {
-  // Zero takes the unit for small numbers, which is as good as any.
+  // Zero takes the unit for small numbers, which does it no harm.
   const small = tf.where(tf.less(largest, 1 / LARGE), tf.scalar(SHIFT), tf.scalar(1))
   return tf.where(tf.greater(largest, LARGE), tf.scalar(1 / SHIFT), small)
 }
