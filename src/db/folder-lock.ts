@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { mkdir, open, readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
 
@@ -18,7 +18,15 @@ export async function acquireFolder(folder: string): Promise<FolderLock> {
       const handle = await open(file, 'wx', 0o600)
       await handle.writeFile(`${process.pid} ${startOf(process.pid) ?? ''}`)
       await handle.close()
-      return { release: () => rm(file, { force: true }) }
+      // Also when the process ends without having closed everything: an exit handler may only do what is synchronous.
+      const releaseAtExit = () => rmSync(file, { force: true })
+      process.once('exit', releaseAtExit)
+      return {
+        async release() {
+          process.removeListener('exit', releaseAtExit)
+          await rm(file, { force: true })
+        },
+      }
     } catch (error) {
       if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
       const owner = await liveOwner(file)
