@@ -1,12 +1,13 @@
 import type { DatasetSchema } from '../src/contracts/dataset.js'
 import { parse } from '../src/contracts/parse.js'
-import { TrainingJobSpec } from '../src/contracts/training-job.js'
+import { TrainingJobSpec } from '../src/contracts/training-job-spec.js'
 import type { StoredTensors } from '../src/formats/safetensors.js'
 import { runEagerly } from '../src/ml/engine/eager.js'
 import type { Session } from '../src/ml/engine/types.js'
 import { makeRandom } from '../src/ml/random.js'
 import { openRun, type Run } from '../src/ml/run.js'
-import { initialState, trainSignature } from '../src/ml/step.js'
+import { initialState } from '../src/ml/state.js'
+import { trainSignature } from '../src/ml/step.js'
 import { BATCH_SIZE, type BenchModel, LEARNING_RATE, MAX_NORM, type Runner } from './runner.js'
 
 const ROWS = 51_200
@@ -59,6 +60,7 @@ const silent = {
   progress: () => {},
   metrics: () => {},
   event: () => {},
+  report: () => {},
   checkpoint: async () => {},
   artifact: async () => {},
 }
@@ -93,8 +95,7 @@ export function makeEspalierRunners(): { compiled: Runner; eager: Runner } {
       async measure(model) {
         const run = runOf(model)
         return time(model.steps, (step) => {
-          const { signature, feeds } = run.feeds(step)
-          run.session.run(signature, feeds)
+          for (const { signature, feeds } of run.calls(step, RATES).calls) run.session.run(signature, feeds)
         })
       },
       close: () => closeAll([...runs.values()].map(({ session }) => session)),
@@ -104,7 +105,9 @@ export function makeEspalierRunners(): { compiled: Runner; eager: Runner } {
       async measure(model) {
         const run = runOf(model)
         const session = eagerSessionOf(model)
-        return time(model.eagerSteps, (step) => void session.run('eager', run.feeds(step).feeds))
+        return time(model.eagerSteps, (step) => {
+          for (const { feeds } of run.calls(step, RATES).calls) session.run('eager', feeds)
+        })
       },
       close: () => closeAll([...eagerSessions.values()]),
     },
@@ -129,3 +132,4 @@ function time(steps: number, run: (step: number) => void): number {
   return (performance.now() - begin) / steps
 }
 const WARM_UP_STEPS = 5
+const RATES = { plateauFactor: 1, rateFactor: 1 }

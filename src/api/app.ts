@@ -4,6 +4,7 @@ import { makeApiKeys } from '../db/api-keys.js'
 import type { Database } from '../db/database.js'
 import { makeDatasets } from '../db/datasets.js'
 import { makeJobLog } from '../db/job-log.js'
+import { makeJobReports } from '../db/reports.js'
 import { makeTrainingJobs } from '../db/training-jobs.js'
 import type { JobQueue } from '../queue/job-queue.js'
 import type { ObjectStore } from '../storage/object-store.js'
@@ -22,6 +23,7 @@ import { eventRoutes } from './routes/events.js'
 import { healthRoutes } from './routes/health.js'
 import { metricRoutes } from './routes/metrics.js'
 import { problemTypeRoutes } from './routes/problem-types.js'
+import { reportRoutes } from './routes/reports.js'
 import { trainingJobRoutes } from './routes/training-jobs.js'
 
 export interface AppDependencies {
@@ -75,6 +77,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     trainingJobRoutes,
     eventRoutes,
     metricRoutes,
+    reportRoutes,
     checkpointRoutes,
     artifactRoutes,
   ]
@@ -94,6 +97,7 @@ function contextOf(dependencies: AppDependencies, closing: AbortSignal): AppCont
     trainingJobs: makeTrainingJobs(database),
     datasets: makeDatasets(database),
     jobLog: makeJobLog(database),
+    jobReports: makeJobReports(database),
     apiKeys: makeApiKeys(database),
   }
 }

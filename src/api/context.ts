@@ -3,6 +3,7 @@ import type { ApiKeys } from '../db/api-keys.js'
 import type { Database } from '../db/database.js'
 import type { Datasets } from '../db/datasets.js'
 import type { JobLog } from '../db/job-log.js'
+import type { JobReports } from '../db/reports.js'
 import type { TrainingJobs } from '../db/training-jobs.js'
 import type { JobQueue } from '../queue/job-queue.js'
 import type { ObjectStore } from '../storage/object-store.js'
@@ -20,6 +21,7 @@ export interface AppContext {
   readonly trainingJobs: TrainingJobs
   readonly datasets: Datasets
   readonly jobLog: JobLog
+  readonly jobReports: JobReports
   readonly apiKeys: Pick<ApiKeys, 'authenticate'>
   readonly store: ObjectStore
   readonly queue: Pick<JobQueue, 'ping'>

@@ -1,24 +1,9 @@
 import type { FastifyRequest } from 'fastify'
-import { CreateBuiltinDataset, type Dataset } from '../contracts/dataset.js'
-import { parse } from '../contracts/parse.js'
-import { loadBuiltin } from '../datasets/builtin.js'
+import type { Dataset } from '../contracts/dataset.js'
 import type { DatasetDraft } from '../datasets/draft.js'
 import { storeDataset } from '../datasets/prepare.js'
-import { problem } from '../errors.js'
 import type { AppContext } from './context.js'
-import { fieldProblem } from './field-problem.js'
 import { idempotencyOf } from './idempotency.js'
-
-/** A JSON body, which is absent when the request had none. */
-export async function readBuiltin(body: unknown): Promise<DatasetDraft> {
-  if (body === undefined)
-    throw problem('REQUEST_INVALID', 'the body is empty: send JSON, or a form with a CSV file', [
-      { pointer: '', detail: 'is required' },
-    ])
-  const parsed = parse(CreateBuiltinDataset, body)
-  if (!parsed.ok) throw fieldProblem('REQUEST_INVALID', parsed.errors)
-  return loadBuiltin(parsed.value.source.name, parsed.value.name)
-}
 
 /** The object first, then the row. Whatever keeps the row from coming into being, a replay included, takes the object away again. */
 export async function createDataset(

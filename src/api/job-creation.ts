@@ -1,4 +1,5 @@
-import type { TrainingJob, TrainingJobSpec, TrainingPlan } from '../contracts/training-job.js'
+import type { TrainingJob, TrainingPlan } from '../contracts/training-job.js'
+import type { TrainingJobSpec } from '../contracts/training-job-spec.js'
 import type { IdempotencyKey } from '../db/idempotency.js'
 import { EspalierError } from '../errors.js'
 import { planTrainingJob } from '../planning/plan.js'

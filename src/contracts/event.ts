@@ -6,6 +6,9 @@ const EVENT_TYPES = [
   'attempt.started', // a worker claimed it; data: {worker, resumedFromStep}
   'attempt.interrupted', // trainer or worker died or shut down; queued again; data: {reason, code, droppedCheckpoint?, resumesFromStep?}
   'training.started', // compiled; data: {pins, steps, parameters}
+  'training.non-finite', // a gradient or the loss was NaN or infinite; data: {step, occurrences, policy, budget, where?, learningRateFactor?, restoredStep?}
+  'training.stopped-early', // data: {step, reason, monitor, best, bestStep}
+  'learning-rate.reduced', // by the plateau schedule; data: {step, factor}
   'pruning.updated', // data: {step, sparsity, removed, total}
   'training.pins-changed', // resumed under other pins, so the bits may differ; data: {before, now}
   'checkpoint.saved', // data: {step, bytes}

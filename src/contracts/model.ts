@@ -1,97 +1,153 @@
 import { type Static, Type } from 'typebox'
-
-const strict = { additionalProperties: false }
-const Extent = (description: string) => Type.Integer({ minimum: 1, maximum: 65_536, description })
-
-/** Becomes part of the names of weights, so it is kept to letters, digits, `_` and `-`. */
-const name = Type.Optional(
-  Type.String({
-    pattern: '^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$',
-    description: 'Unique in the model; default: type and position, such as `dense-2`',
-  }),
-)
-const Window = (description: string) =>
-  Type.Union([Extent(description), Type.Tuple([Extent('height'), Extent('width')])])
-
-/** Names of the activations, `linear` first, which changes nothing. */
-export const ACTIVATIONS = ['linear', 'relu', 'sigmoid', 'tanh', 'softmax'] as const
-/** `softmax` goes over the last axis; the others work element by element. */
-export type ActivationName = (typeof ACTIVATIONS)[number]
-const activation = Type.Enum([...ACTIVATIONS], { default: 'linear' })
-const padding = Type.Enum(['valid', 'same'], {
-  default: 'valid',
-  description: '`valid`: no padding; `same`: output extent = ⌈input extent / stride⌉',
-})
-const kernelInitializer = Type.Enum(['glorot-uniform', 'he-normal'], { default: 'glorot-uniform' })
-const useBias = Type.Boolean({ default: true })
-
-const DenseLayer = Type.Object(
-  { type: Type.Literal('dense'), name, units: Extent('Outputs'), activation, useBias, kernelInitializer },
-  { ...strict, description: 'y = activation(x · kernel + bias); kernel [inputs, units]' },
-)
-const Conv2dLayer = Type.Object(
-  {
-    type: Type.Literal('conv2d'),
-    name,
-    filters: Extent('Output channels'),
-    kernelSize: Window('Height and width'),
-    strides: Type.Union([Extent('Height and width'), Type.Tuple([Extent('height'), Extent('width')])], { default: 1 }),
-    padding,
-    activation,
-    useBias,
-    kernelInitializer,
-  },
-  { ...strict, description: 'Channels last; kernel [height, width, in, out]' },
-)
-const pooling = {
-  poolSize: Type.Union([Extent('Height and width'), Type.Tuple([Extent('height'), Extent('width')])], { default: 2 }),
-  strides: Type.Optional(Window('Default: poolSize')),
-  padding,
-}
-const MaxPooling2dLayer = Type.Object({ type: Type.Literal('max-pooling2d'), name, ...pooling }, strict)
-const AveragePooling2dLayer = Type.Object({ type: Type.Literal('average-pooling2d'), name, ...pooling }, strict)
-const FlattenLayer = Type.Object(
-  { type: Type.Literal('flatten'), name },
-  { ...strict, description: 'Row-major, channels last' },
-)
-const ActivationLayer = Type.Object(
-  { type: Type.Literal('activation'), name, activation: Type.Enum([...ACTIVATIONS]) },
-  strict,
-)
+import { ActivationLayer, EluLayer, LeakyReluLayer, PreluLayer, ReluLayer, SoftmaxLayer } from './layers/activation.js'
+import {
+  Conv1dLayer,
+  Conv2dLayer,
+  Conv2dTransposeLayer,
+  Conv3dLayer,
+  DepthwiseConv2dLayer,
+  SeparableConv2dLayer,
+} from './layers/convolution.js'
+import { DenseLayer, EmbeddingLayer } from './layers/dense.js'
+import { Extent, strict } from './layers/fields.js'
+import {
+  AddLayer,
+  AverageLayer,
+  ConcatenateLayer,
+  DotLayer,
+  MaximumLayer,
+  MinimumLayer,
+  MultiplyLayer,
+  SubtractLayer,
+} from './layers/merge.js'
+import { DropoutLayer, GaussianDropoutLayer, GaussianNoiseLayer, SpatialDropoutLayer } from './layers/noise.js'
+import { BatchNormalizationLayer, LayerNormalizationLayer } from './layers/normalization.js'
+import {
+  AveragePooling1dLayer,
+  AveragePooling2dLayer,
+  GlobalAveragePoolingLayer,
+  GlobalMaxPoolingLayer,
+  MaxPooling1dLayer,
+  MaxPooling2dLayer,
+  MaxPooling3dLayer,
+} from './layers/pooling.js'
+import { BidirectionalLayer, GruLayer, LstmLayer, SimpleRnnLayer } from './layers/recurrent.js'
+import {
+  Cropping2dLayer,
+  FlattenLayer,
+  MaskingLayer,
+  PermuteLayer,
+  RepeatVectorLayer,
+  ReshapeLayer,
+  UpSampling1dLayer,
+  UpSampling2dLayer,
+  ZeroPadding2dLayer,
+} from './layers/shape.js'
+import { TimeDistributedLayer } from './layers/time-distributed.js'
 
 const Layer = Type.Union([
   DenseLayer,
-  Conv2dLayer,
-  MaxPooling2dLayer,
-  AveragePooling2dLayer,
-  FlattenLayer,
+  EmbeddingLayer,
   ActivationLayer,
+  ReluLayer,
+  LeakyReluLayer,
+  EluLayer,
+  PreluLayer,
+  SoftmaxLayer,
+  Conv1dLayer,
+  Conv2dLayer,
+  Conv3dLayer,
+  DepthwiseConv2dLayer,
+  SeparableConv2dLayer,
+  Conv2dTransposeLayer,
+  MaxPooling1dLayer,
+  MaxPooling2dLayer,
+  MaxPooling3dLayer,
+  AveragePooling1dLayer,
+  AveragePooling2dLayer,
+  GlobalAveragePoolingLayer,
+  GlobalMaxPoolingLayer,
+  BatchNormalizationLayer,
+  LayerNormalizationLayer,
+  DropoutLayer,
+  SpatialDropoutLayer,
+  GaussianNoiseLayer,
+  GaussianDropoutLayer,
+  SimpleRnnLayer,
+  LstmLayer,
+  GruLayer,
+  BidirectionalLayer,
+  TimeDistributedLayer,
+  AddLayer,
+  SubtractLayer,
+  MultiplyLayer,
+  AverageLayer,
+  MaximumLayer,
+  MinimumLayer,
+  ConcatenateLayer,
+  DotLayer,
+  FlattenLayer,
+  ReshapeLayer,
+  PermuteLayer,
+  RepeatVectorLayer,
+  ZeroPadding2dLayer,
+  Cropping2dLayer,
+  UpSampling1dLayer,
+  UpSampling2dLayer,
+  MaskingLayer,
 ])
 /** One layer of a model, each with the defaults of its type filled in. */
 export type Layer = Static<typeof Layer>
-type LayerType = Layer['type']
+export type LayerType = Layer['type']
 /** The layer of one type. */
 export type LayerOf<T extends LayerType> = Extract<Layer, { type: T }>
 
-const PRESETS = ['lenet-300-100', 'lenet-5'] as const
+const PRESETS = [
+  'lenet-300-100',
+  'lenet-5',
+  'mlp',
+  'resnet-8',
+  'resnet-20',
+  'vgg-small',
+  'lstm-classifier',
+  'char-rnn',
+  'text-cnn',
+] as const
 /** Models that are known by name. */
 export type PresetName = (typeof PRESETS)[number]
 
-const PresetModel = Type.Object({ kind: Type.Literal('preset'), name: Type.Enum([...PRESETS]) }, strict)
-/** A model as a chain of layers, the first of which takes examples of `inputShape`. */
+const PresetModel = Type.Object(
+  { kind: Type.Literal('preset'), name: Type.Enum([...PRESETS]) },
+  {
+    ...strict,
+    description: 'Input shape, outputs and vocabulary come from the dataset where the preset leaves them open',
+  },
+)
+/** A model as layers in order, each of which takes the one before, or the earlier ones that its `inputs` name. The last gives the output. */
 export const LayersModel = Type.Object(
   {
     kind: Type.Literal('layers'),
     inputShape: Type.Array(Extent('Extent'), {
       minItems: 1,
-      maxItems: 3,
-      description: 'Shape of one example, without the batch axis: [features] or [height, width, channels]',
+      maxItems: 4,
+      description:
+        'Shape of one example, without the batch axis: [features], [time, features] or [height, width, channels]',
     }),
-    layers: Type.Array(Layer, { minItems: 1, maxItems: 200 }),
+    layers: Type.Array(Layer, { minItems: 1, maxItems: 500 }),
   },
   strict,
 )
 export type LayersModel = Static<typeof LayersModel>
-/** The model of a job: by name, or layer by layer. */
-export const ModelSpec = Type.Union([PresetModel, LayersModel])
+const KerasModel = Type.Object(
+  {
+    kind: Type.Literal('keras'),
+    topology: Type.Record(Type.String(), Type.Unknown(), {
+      description:
+        'What `model.to_json()` of Keras 2 or 3 gives, as an object: a Sequential or Functional model with one input and one output',
+    }),
+  },
+  strict,
+)
+/** The model of a job: by name, layer by layer, or as Keras writes it. */
+export const ModelSpec = Type.Union([PresetModel, LayersModel, KerasModel])
 export type ModelSpec = Static<typeof ModelSpec>

@@ -1,16 +1,47 @@
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import path from 'node:path'
-import type { BuiltinDatasetName } from '../contracts/dataset.js'
+import type { BuiltinDatasetName, BuiltinSource } from '../contracts/dataset.js'
+import { problem } from '../errors.js'
 import type { StoredTensor } from '../formats/safetensors.js'
+import { countClasses } from './class-counts.js'
 import type { DatasetDraft } from './draft.js'
 import { decodeIdx } from './idx.js'
+import { readMobyDick } from './moby-dick.js'
+import { makeTemporalOrder } from './temporal-order.js'
 
-const READERS = { mnist: readMnist } as const satisfies Record<BuiltinDatasetName, () => Promise<DatasetDraft>>
+type Options = Omit<BuiltinSource, 'kind' | 'name'>
+interface Builtin {
+  /** What its source may have besides its name. */
+  readonly options: readonly (keyof Options)[]
+  load(options: Options): Promise<DatasetDraft>
+}
 
-/** Data that come with a package; `name` is what the dataset shall be called. */
-export async function loadBuiltin(builtin: BuiltinDatasetName, name?: string): Promise<DatasetDraft> {
-  const draft = await READERS[builtin]()
+const BUILTINS: Readonly<Record<BuiltinDatasetName, Builtin>> = {
+  mnist: { options: [], load: readMnist },
+  'moby-dick': { options: ['sequenceLength', 'testFraction'], load: readMobyDick },
+  'temporal-order': { options: ['rows', 'testRows', 'length', 'seed'], load: makeTemporalOrder },
+}
+
+/**
+ * Data that come with the service; `name` is what the dataset shall be called. A bare name takes every default.
+ * @throws REQUEST_INVALID for an option of another dataset, DATASET_INVALID, UNAVAILABLE when the package with the data is not installed
+ */
+export async function loadBuiltin(
+  builtin: BuiltinDatasetName | Omit<BuiltinSource, 'kind'>,
+  name?: string,
+): Promise<DatasetDraft> {
+  const { name: of, ...options } = typeof builtin === 'string' ? { name: builtin } : builtin
+  const { options: known, load } = BUILTINS[of]
+  const errors = Object.keys(options)
+    .filter((option) => option !== 'kind' && !known.some((it) => it === option))
+    .map((option) => ({
+      pointer: `/source/${option}`,
+      detail: `is no option of ${of}, which has ${known.length > 0 ? known.join(', ') : 'none'}`,
+    }))
+  if (errors.length > 0)
+    throw problem('REQUEST_INVALID', errors.map(({ pointer, detail }) => `${pointer}: ${detail}`).join('; '), errors)
+  const draft = await load(options)
   return { ...draft, name: name ?? draft.name }
 }
 
@@ -42,6 +73,7 @@ async function readMnist(): Promise<DatasetDraft> {
       target: { kind: 'classes', names: Array.from({ length: 10 }, (_, digit) => String(digit)) },
       trainRows: tensors['train.labels'].values.length,
       testRows: tensors['test.labels'].values.length,
+      classCounts: countClasses(tensors['train.labels'].values, 10),
     },
     tensors,
   }

@@ -93,7 +93,19 @@ export function quote(cell: string): string {
   return JSON.stringify(cell.length > 40 ? `${cell.slice(0, 40)}…` : cell)
 }
 
-function grown<T extends Float32Array | Int32Array>(from: T, into: T): T {
+/** `into` with what `from` has at its beginning. */
+export function grown<T extends Float32Array | Int32Array>(from: T, into: T): T {
   into.set(from)
   return into
+}
+
+/** The numbers of several columns row by row: [rows, columns], flat. */
+export function interleaved(columns: readonly Column[], rows: number): Float32Array {
+  const width = columns.length
+  const values = new Float32Array(rows * width)
+  for (const [index, column] of columns.entries()) {
+    const numbers = column.numbers()
+    for (let row = 0; row < rows; row++) values[row * width + index] = numbers[row] ?? 0
+  }
+  return values
 }

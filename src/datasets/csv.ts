@@ -2,12 +2,14 @@ import type { Readable } from 'node:stream'
 import { CsvError, parse } from 'csv-parse'
 import type { FieldError } from '../contracts/parse.js'
 import { type EspalierError, problem } from '../errors.js'
-import { type Column, makeColumn, type Place, quote } from './column.js'
+import { type Column, grown, makeColumn, type Place, quote } from './column.js'
 
 /** A file as columns; `rows` counts the lines below the header. */
 export interface Table {
   readonly columns: readonly Column[]
   readonly rows: number
+  /** Where a row is; rows count from 1. */
+  placeOf(row: number): Place
 }
 
 export interface TableLimits {
@@ -32,6 +34,7 @@ export async function readTable(body: Readable, limits: TableLimits = TABLE_LIMI
   const errors: FieldError[] = []
   let columns: Column[] | null = null
   let rows = 0
+  let lines = new Int32Array(256)
   for await (const { record, line } of recordsOf(body)) {
     if (columns === null) {
       columns = checkHeader(record, limits).map(makeColumn)
@@ -42,13 +45,15 @@ export async function readTable(body: Readable, limits: TableLimits = TABLE_LIMI
       throw unusable(
         `the file has more than ${rows - 1} rows of ${columns.length} columns, which is more than is taken`,
       )
+    if (rows > lines.length) lines = grown(lines, new Int32Array(lines.length * 2))
+    lines[rows - 1] = line
     errors.push(...addRow(columns, record, { row: rows, line }))
     if (errors.length >= MAX_ERRORS) break
   }
   if (columns === null) throw unusable('the file is empty: its first line must name the columns')
   if (errors.length > 0) throw invalid(errors.slice(0, MAX_ERRORS))
   if (rows === 0) throw unusable('the file has a header but zero rows')
-  return { columns, rows }
+  return { columns, rows, placeOf: (row) => ({ row, line: lines[row - 1] ?? row + 1 }) }
 }
 
 function addRow(columns: readonly Column[], record: readonly string[], place: Place): FieldError[] {
@@ -168,6 +173,8 @@ function checkHeader(header: readonly string[], limits: TableLimits): readonly s
 function faultOfName(name: string, sameAs: number | undefined): string | null {
   if (name === '') return 'has no name'
   if (name.length > MAX_NAME_LENGTH) return `the name is longer than ${MAX_NAME_LENGTH} characters`
+  // Whoever keeps values by column name in a plain object would lose this one.
+  if (name === '__proto__') return 'no column may be named "__proto__"'
   if (name.includes('\0')) return 'the name has a control character'
   return sameAs === undefined ? null : `${quote(name)} is the name of column ${sameAs} already`
 }

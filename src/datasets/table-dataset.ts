@@ -1,112 +1,73 @@
-import type { DatasetTarget } from '../contracts/dataset.js'
 import type { FieldError } from '../contracts/parse.js'
-import type { StoredTensor } from '../formats/safetensors.js'
-import { type Column, MAX_CLASSES, quote } from './column.js'
+import { type Column, interleaved, quote } from './column.js'
 import { cellError, invalid, type Table } from './csv.js'
 import type { DatasetDraft } from './draft.js'
+import { findColumn, findTargets, namesOf } from './table-roles.js'
+import { type TableTask, targetOf } from './table-target.js'
+import { weightsOf } from './table-weights.js'
 
 export interface TableOptions {
   readonly name: string
   readonly fileName: string
-  /** Name of the target column; default the last. */
+  /** Name of the target column, or several as in the header of the file; default the last. */
   readonly target?: string | undefined
-  /** Default: text and whole numbers are classes, other numbers are numbers. */
-  readonly task?: DatasetTarget['kind'] | undefined
+  /** Default: of one column, text and whole numbers are classes; of several, 0 and 1 are labels; everything else is numbers. */
+  readonly task?: TableTask | undefined
+  /** Name of the column with the weight of each row; finite, ≥ 0, not all 0. */
+  readonly weightColumn?: string | undefined
+  /** Reshapes the feature columns, in row-major order; its product is their number. Default [columns]. */
+  readonly exampleShape?: readonly number[] | undefined
 }
 
 const MAX_ERRORS = 20
 
 /**
- * Splits a table in features [rows, columns] and target. Class i is the i-th label, in numeric order if all are numbers, else by code units.
- * @throws DATASET_INVALID that names row and column
+ * Splits a table in features [rows, …exampleShape], target and weights [rows].
+ * @throws DATASET_INVALID that names row and column, or the option at fault
  */
-export function tableToDataset({ columns, rows }: Table, options: TableOptions): DatasetDraft {
-  const target = findTarget(columns, options.target)
-  const features = columns.filter((column) => column !== target)
+export function tableToDataset(table: Table, options: TableOptions): DatasetDraft {
+  const { columns, rows } = table
+  const targets = findTargets(columns, options.target)
+  const weights = options.weightColumn === undefined ? null : findColumn(columns, options.weightColumn, '/weightColumn')
+  if (weights && targets.includes(weights))
+    throw invalid([{ pointer: '/weightColumn', detail: `${quote(weights.name)} is a target already` }])
+  const features = columns.filter((column) => column !== weights && !targets.includes(column))
+  if (features.length === 0)
+    throw invalid([{ pointer: '/file', detail: 'no column is left as a feature beside target and weights' }])
+  const exampleShape = checkShape(options.exampleShape ?? [features.length], features)
   const errors = features.flatMap(textErrors)
   if (errors.length > 0) throw invalid(errors.slice(0, MAX_ERRORS))
-  const task = options.task ?? inferTask(target)
-  const labels = task === 'classes' ? asClasses(target) : asNumbers(target)
+  const { target, tensor, classCounts } = targetOf(targets, table, options.task)
   return {
     name: options.name,
     source: `upload:${options.fileName}`,
     schema: {
-      exampleShape: [features.length],
+      exampleShape: [...exampleShape],
       featureType: 'float32',
       columns: features.map((column) => column.name),
-      target: labels.target,
+      target,
       trainRows: rows,
       testRows: 0,
+      ...(classCounts && { classCounts }),
+      ...(weights && { hasWeights: true }),
     },
-    tensors: { 'train.features': rowMajor(features, rows), 'train.labels': labels.tensor },
+    tensors: {
+      'train.features': { type: 'float32', shape: [rows, ...exampleShape], values: interleaved(features, rows) },
+      'train.labels': tensor,
+      ...(weights && { 'train.weights': weightsOf(weights, table) }),
+    },
   }
 }
 
-function findTarget(columns: readonly Column[], name: string | undefined): Column {
-  const target = name === undefined ? columns.at(-1) : columns.find((column) => column.name === name)
-  if (target) return target
-  const names = columns.slice(0, 20).map((column) => quote(column.name))
-  throw invalid([
-    {
-      pointer: '/target',
-      detail: `${quote(name ?? '')} is no column; the file has ${names.join(', ')}${columns.length > 20 ? ', …' : ''}`,
-    },
-  ])
+function checkShape(shape: readonly number[], features: readonly Column[]): readonly number[] {
+  const product = shape.reduce((size, extent) => size * extent, 1)
+  if (product === features.length) return shape
+  const detail = `[${shape.join(', ')}] takes ${product} feature columns; the file has ${features.length}: ${namesOf(features)}`
+  throw invalid([{ pointer: '/exampleShape', detail }])
 }
 
 function textErrors(column: Column): FieldError[] {
   return column.text.first.map(({ cell, ...place }) =>
     cellError(place, column.name, `${quote(cell)} is not a number; only the target may be text`),
   )
-}
-
-function inferTask(target: Column): DatasetTarget['kind'] {
-  if (target.text.count > 0) return 'classes'
-  return target.isWhole() && target.labels() !== null ? 'classes' : 'number'
-}
-
-function asNumbers(target: Column): { target: DatasetTarget; tensor: StoredTensor } {
-  const errors = target.text.first.map(({ cell, ...place }) =>
-    cellError(place, target.name, `${quote(cell)} is not a number, as task "number" needs`),
-  )
-  if (errors.length > 0) throw invalid(errors)
-  const values = target.numbers().slice()
-  return { target: { kind: 'number', size: 1 }, tensor: { type: 'float32', shape: [values.length, 1], values } }
-}
-
-function asClasses(target: Column): { target: DatasetTarget; tensor: StoredTensor } {
-  const labels = target.labels()
-  if (labels === null)
-    throw invalid([
-      { pointer: '/target', detail: `column ${quote(target.name)} has more than ${MAX_CLASSES} different labels` },
-    ])
-  const areNumbers = target.text.count === 0
-  // `1`, `01` and `+1` are one class when all labels are numbers.
-  const canonical = areNumbers ? labels.texts.map((text) => String(Number(text))) : labels.texts
-  const names = [...new Set(canonical)].sort(areNumbers ? (a, b) => Number(a) - Number(b) : byCodeUnits)
-  if (names.length < 2)
-    throw invalid([
-      {
-        pointer: '/target',
-        detail: `every row of column ${quote(target.name)} has the same label; two classes are needed (task "number" takes it as a number)`,
-      },
-    ])
-  const index = new Map(names.map((name, position) => [name, position]))
-  const classOf = canonical.map((name) => index.get(name) ?? 0)
-  const values = labels.codes.map((code) => classOf[code] ?? 0)
-  return { target: { kind: 'classes', names }, tensor: { type: 'int32', shape: [values.length], values } }
-}
-
-function rowMajor(columns: readonly Column[], rows: number): StoredTensor {
-  const width = columns.length
-  const values = new Float32Array(rows * width)
-  for (const [index, column] of columns.entries()) {
-    const numbers = column.numbers()
-    for (let row = 0; row < rows; row++) values[row * width + index] = numbers[row] ?? 0
-  }
-  return { type: 'float32', shape: [rows, width], values }
-}
-
-function byCodeUnits(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
 }

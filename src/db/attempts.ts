@@ -1,4 +1,5 @@
 import type { EventType } from '../contracts/event.js'
+import type { ReportBodies, ReportKind } from '../contracts/job-report.js'
 import type { MetricSeries } from '../contracts/metric.js'
 import type { JobFailure, JobProgress, JobResult } from '../contracts/training-job.js'
 import { type Claim, claim } from './claim.js'
@@ -6,6 +7,7 @@ import type { Database } from './database.js'
 import { type AttemptRef, fenced } from './fence.js'
 import { toJson } from './json.js'
 import { addCheckpoint, addEvent, type StoredCheckpoint, toChunks } from './records.js'
+import { saveReport } from './reports.js'
 import { databaseTime } from './transaction.js'
 import { end, type Interruption, requeue } from './transitions.js'
 
@@ -40,6 +42,8 @@ export interface Attempts {
   addCheckpoint(ref: AttemptRef, checkpoint: StoredCheckpoint, keep: number): Promise<string[]>
   /** One of the same name is replaced: returns the key of its object, which nothing names any more. */
   addArtifact(ref: AttemptRef, artifact: StoredArtifact): Promise<string[]>
+  /** One of the same kind is replaced. `step`: updates done. */
+  saveReport<K extends ReportKind>(ref: AttemptRef, kind: K, step: number, body: ReportBodies[K]): Promise<void>
   /** running → succeeded, with event job.succeeded. */
   succeed(ref: AttemptRef, result: JobResult): Promise<void>
   /** running → failed, with event job.failed. */
@@ -86,6 +90,7 @@ export function makeAttempts(db: Database): Attempts {
         })
         return former && former.objectKey !== key ? [former.objectKey] : []
       }),
+    saveReport: (ref, kind, step, body) => prisma.$transaction((tx) => saveReport(tx, ref, { kind, step, body })),
     succeed: (ref, result) =>
       prisma.$transaction((tx) => end(tx, ref, { status: 'succeeded', result: toJson(result) }, ['job.succeeded', {}])),
     fail: (ref, failure) =>

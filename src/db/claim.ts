@@ -1,5 +1,5 @@
 import type { DatasetSchema } from '../contracts/dataset.js'
-import type { TrainingJobSpec } from '../contracts/training-job.js'
+import type { TrainingJobSpec } from '../contracts/training-job-spec.js'
 import { type AttemptRef, appendEvent, NEXT_EVENT } from './fence.js'
 import { fromJson } from './json.js'
 import { databaseTime, type Transaction } from './transaction.js'

@@ -1,5 +1,6 @@
 import { makeId } from '../contracts/ids.js'
-import type { JobStatus, TrainingJob, TrainingJobSpec } from '../contracts/training-job.js'
+import type { JobStatus, TrainingJob } from '../contracts/training-job.js'
+import type { TrainingJobSpec } from '../contracts/training-job-spec.js'
 import { problem } from '../errors.js'
 import type { Database } from './database.js'
 import { appendEvent, NEXT_EVENT } from './fence.js'

@@ -5,7 +5,7 @@ import type { Running } from './running.js'
 import { TrainingFailure } from './training-failure.js'
 
 const FORMAT = 'espalier-checkpoint'
-const VERSION = '1'
+const VERSION = '2'
 
 /** All that a run needs to go on as if nothing had happened; data and batches follow from spec, seed and step. */
 export interface Checkpoint {
@@ -15,19 +15,31 @@ export interface Checkpoint {
   readonly running: Running
   /** The epoch before `step` was trained but not validated: a run that goes on does that first. */
   readonly validationDue: boolean
-  /** Weights, optimizer slots, masks. */
+  /** Weights, optimizer slots, averages, clip state, masks. */
   readonly state: StoredTensors
+  /** Weights of the best evaluation so far; null if none are kept. */
+  readonly best: StoredTensors | null
+  /** The state to roll back to, unless it is this one. */
+  readonly lastGood: StoredTensors | null
 }
 
-export function encodeCheckpoint({ step, pins, running, validationDue, state }: Checkpoint): Uint8Array {
-  return encodeSafetensors(state, {
-    format: FORMAT,
-    version: VERSION,
-    step: String(step),
-    pins: JSON.stringify(pins),
-    running: JSON.stringify(running),
-    validationDue: String(validationDue),
-  })
+/** No name of a layer begins like these. */
+const BEST = '@best/'
+const LAST_GOOD = '@last-good/'
+
+export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {
+  const { step, pins, running, validationDue, state, best, lastGood } = checkpoint
+  return encodeSafetensors(
+    { ...state, ...prefixed(BEST, best), ...prefixed(LAST_GOOD, lastGood) },
+    {
+      format: FORMAT,
+      version: VERSION,
+      step: String(step),
+      pins: JSON.stringify(pins),
+      running: JSON.stringify(running),
+      validationDue: String(validationDue),
+    },
+  )
 }
 
 /**
@@ -35,7 +47,8 @@ export function encodeCheckpoint({ step, pins, running, validationDue, state }: 
  * @throws CHECKPOINT_INVALID
  */
 export function decodeCheckpoint(bytes: Uint8Array, expected: Shaped): Checkpoint {
-  const { tensors, metadata } = readContainer(bytes)
+  const { tensors: all, metadata } = readContainer(bytes)
+  const { tensors, best, lastGood } = parted(all)
   if (metadata.format !== FORMAT || metadata.version !== VERSION)
     throw invalid(`format '${metadata.format}' version '${metadata.version}' is not ${FORMAT} ${VERSION}`)
   const names = Object.keys(expected)
@@ -54,10 +67,26 @@ export function decodeCheckpoint(bytes: Uint8Array, expected: Shaped): Checkpoin
     // Written by encodeCheckpoint of the same version.
     const pins = JSON.parse(metadata.pins ?? '') as EnginePins
     const running = JSON.parse(metadata.running ?? '') as Running
-    return { step, pins, running, validationDue: metadata.validationDue === 'true', state: tensors }
+    return { step, pins, running, validationDue: metadata.validationDue === 'true', state: tensors, best, lastGood }
   } catch (error) {
     throw invalid(`its metadata is no JSON: ${String(error)}`)
   }
+}
+
+function prefixed(prefix: string, tensors: StoredTensors | null): StoredTensors {
+  return Object.fromEntries(Object.entries(tensors ?? {}).map(([name, tensor]) => [`${prefix}${name}`, tensor]))
+}
+
+/** Undoes `prefixed`. */
+function parted(all: StoredTensors): Pick<Checkpoint, 'best' | 'lastGood'> & { tensors: StoredTensors } {
+  const entries = Object.entries(all)
+  const of = (prefix: string) => {
+    const found = entries.filter(([name]) => name.startsWith(prefix))
+    if (found.length === 0) return null
+    return Object.fromEntries(found.map(([name, tensor]) => [name.slice(prefix.length), tensor]))
+  }
+  const tensors = Object.fromEntries(entries.filter(([name]) => !name.startsWith('@')))
+  return { tensors, best: of(BEST), lastGood: of(LAST_GOOD) }
 }
 
 function readContainer(bytes: Uint8Array): ReturnType<typeof decodeSafetensors> {

@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto'
 import { gzipSync } from 'node:zlib'
 import type { DatasetSchema } from '../contracts/dataset.js'
-import type { JobResult, TrainingJobSpec } from '../contracts/training-job.js'
+import { takesLogits } from '../contracts/loss.js'
+import type { JobResult } from '../contracts/training-job.js'
+import type { TrainingJobSpec } from '../contracts/training-job-spec.js'
 import { encodeSafetensors, type StoredTensor, type StoredTensors } from '../formats/safetensors.js'
 import { encodeSparse } from '../formats/sparse.js'
-import { expandModel } from '../planning/presets.js'
+import { dataShape, type PlannedSpec } from '../planning/planned-spec.js'
+import { type ExpandedModel, expandModel } from '../planning/presets.js'
 import type { Normalization } from './data.js'
 import type { Model } from './models/model.js'
 
@@ -46,7 +49,7 @@ function withoutNegativeZero(tensor: StoredTensor): StoredTensor {
 
 /** What somebody needs to use the weights, and to know how they came to be. */
 export function makeReport(input: {
-  spec: TrainingJobSpec
+  spec: PlannedSpec
   schema: DatasetSchema
   model: Model
   normalization: Normalization | null
@@ -64,19 +67,26 @@ export function makeReport(input: {
         ? 'x = (raw − mean) / deviation, by the last axis of an example; then reshaped to inputShape, row-major'
         : 'x = raw, reshaped to inputShape, row-major',
       normalization,
-      inputShape: model.layers[0]?.inputShape ?? [],
+      inputShape: model.layers[0]?.inputShapes[0] ?? [],
     },
-    output:
-      spec.loss === 'sparse-categorical-crossentropy'
-        ? 'logits: softmax gives the probabilities of the classes, in the order of dataset.target.names'
-        : 'the predicted numbers',
-    model: expandModel(spec.model),
+    output: OUTPUTS[takesLogits(spec.loss) ?? 'none'],
+    model: withoutPointers(expandModel(spec.model, dataShape(schema))),
     layers: model.layers,
     result,
     files: artifacts.map(({ name, bytes }) => ({ name, bytes: bytes.byteLength, sha256: sha256(bytes) })),
   }
   const text = `${JSON.stringify(report, null, 2)}\n`
   return { name: 'report.json', mediaType: 'application/json', bytes: new TextEncoder().encode(text) }
+}
+
+const OUTPUTS = {
+  softmax: 'logits: softmax gives the probabilities, in the order of the names or the vocabulary of dataset.target',
+  sigmoid: 'logits: sigmoid gives the probability of each label, in the order of dataset.target.names',
+  none: 'the predicted numbers',
+} as const
+
+function withoutPointers({ kind, inputShape, layers }: ExpandedModel) {
+  return { kind, inputShape, layers }
 }
 
 /** The files that `spec.exports` asks for. */

@@ -1,6 +1,11 @@
+import type { BatchMetricName } from '../contracts/metric-name.js'
 import type { JobProgress } from '../contracts/training-job.js'
+import type { StoredTensors } from '../formats/safetensors.js'
 import { encodeCheckpoint } from './checkpoint.js'
+import type { Outputs } from './engine/types.js'
+import { makeLedger } from './ledger/ledger.js'
 import { makeMetricBuffer } from './metric-buffer.js'
+import { finishMetric } from './metrics/make-metric.js'
 import { makeProgressMeter } from './progress.js'
 import { type KernelSparsity, sparsityOf } from './pruner.js'
 import type { Run } from './run.js'
@@ -12,15 +17,15 @@ export interface StepRecord {
   readonly examples: number
   readonly means: Readonly<Record<string, number>>
   readonly learningRate: number
-  readonly gradientNorm: number
-  readonly clipScale: number
-  /** 0 or 1. */
-  readonly clipped: number
+  /** What clipping tells: see `infoOf` in transforms/report.ts. */
+  readonly clipping: Outputs
 }
 
 /** Counts what happens in a run and tells it: metrics, progress, events, checkpoints, in an order in which no series reaches over a checkpoint. */
 export interface Journal {
   step(step: number, record: StepRecord): void
+  /** A step whose gradient or loss was not finite, and what was done about it; `rateFactor`: of the learning rate from now on. */
+  nonFinite(step: number, data: Record<string, unknown>, rateFactor: number): void
   validated(step: number, means: Readonly<Record<string, number>>): void
   pruned(step: number, kernels: readonly KernelSparsity[]): void
   /** About twice a second: progress and metrics. `done` counts updates. */
@@ -35,13 +40,28 @@ export interface Journal {
    */
   save(done: number, validationDue?: boolean): Promise<void>
   running(): Running
+  /** Changes what is counted; for what is decided after an evaluation. */
+  note(changes: Partial<Running>): void
+}
+
+/** What a checkpoint holds besides the state of the session. */
+export interface Kept {
+  best(): StoredTensors | null
+  /** The state to roll back to after `done` updates, unless it is that of now. */
+  lastGood(done: number): StoredTensors | null
 }
 
 export function makeJournal(
   run: Run,
-  report: Pick<TrainReport, 'metrics' | 'progress' | 'event' | 'checkpoint'>,
+  report: Pick<TrainReport, 'metrics' | 'progress' | 'event' | 'checkpoint' | 'report'>,
+  kept: Kept,
 ): Journal {
-  const { plan, batches, session, pins } = run
+  const { plan, parts, batches, session, pins } = run
+  const { clipping, optimizer } = plan.spec
+  const ledger = makeLedger({
+    ...{ model: parts.model, clipping, optimizer, steps: plan.steps },
+    state: run.running.ledger ?? undefined,
+  })
   const buffer = makeMetricBuffer()
   const meter = makeProgressMeter()
   let running = run.running
@@ -66,10 +86,18 @@ export function makeJournal(
     report.progress(progressAt(done))
   }
   return {
-    step(step, { examples, means, learningRate, gradientNorm, clipScale, clipped }) {
+    step(step, { examples, means, learningRate, clipping: info }) {
+      const scalar = (name: string) => info[name]?.[0] ?? 0
+      const [gradientNorm, clipScale, clipped] = [scalar('gradientNorm'), scalar('clipScale'), scalar('clipped')]
       running = addStep(running, { epoch: batches.epochOf(step), examples, clipped: clipped > 0, means })
-      buffer.add(step, { ...means, learningRate, gradientNorm, clipScale, clipped, sparsity })
+      ledger.add(step, info)
+      const series = { ...finished(means), learningRate, gradientNorm, clipScale, clipped, sparsity }
+      buffer.add(step, { ...series, ...ledger.series(step) })
       meter.add({ loss: means.loss ?? 0, accuracy: means.accuracy ?? null, gradientNorm })
+    },
+    nonFinite(step, data, rateFactor) {
+      running = { ...running, nonFiniteSteps: running.nonFiniteSteps + 1, rateFactor }
+      report.event('training.non-finite', { step, occurrences: running.nonFiniteSteps, ...data })
     },
     validated(step, means) {
       for (const [name, value] of Object.entries(means)) buffer.add(step, { [`validation.${name}`]: value })
@@ -88,10 +116,26 @@ export function makeJournal(
     async save(done, validationDue = false) {
       flush()
       if (done === saved) return
+      running = { ...running, ledger: ledger.state() }
+      report.report('clipping', done, ledger.report(running.nonFiniteSteps))
       const state = session.get(run.mutable)
-      await report.checkpoint(done, encodeCheckpoint({ step: done, pins, running, validationDue, state }))
+      const extra = { best: kept.best(), lastGood: kept.lastGood(done) }
+      await report.checkpoint(done, encodeCheckpoint({ step: done, pins, running, validationDue, state, ...extra }))
       saved = done
     },
     running: () => running,
+    note(changes) {
+      running = { ...running, ...changes }
+    },
   }
+}
+
+/** Means over the examples as the metrics that they stand for. */
+export function finished(means: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(means).map(([name, mean]) => [
+      name,
+      name === 'loss' ? mean : finishMetric(name as BatchMetricName, mean),
+    ]),
+  )
 }

@@ -4,8 +4,9 @@ import { gatherBatch } from './data.js'
 import { runEagerly } from './engine/eager.js'
 import { tf } from './engine/tensorflow.js'
 import type { Session, StepFunction } from './engine/types.js'
+import { gradients } from './gradients.js'
 import { tensorAt } from './optimizers/optimizer.js'
-import { gradients, type StepParts } from './step.js'
+import { finalWeights, type StepParts } from './state.js'
 import { TrainingFailure } from './training-failure.js'
 
 const MAX_ROWS_NAMED = 20
@@ -19,17 +20,22 @@ const ADVICE = 'Clip the gradients, or lower the learning rate.'
 export function nonFiniteFailure(
   parts: StepParts,
   state: StoredTensors,
-  step: number,
-  rows: Int32Array,
+  at: { readonly step: number; readonly rows: Int32Array; readonly draw: number },
 ): TrainingFailure {
-  const where = locate(parts, state, rows, makeLocator(parts))
+  const detail = `step ${at.step}: ${locateNonFinite(parts, state, at)}. ${ADVICE}`
+  return new TrainingFailure('NON_FINITE_GRADIENT', detail, at.step)
+}
+
+/** Where the numbers of a mini-batch stop being finite: layer and rows, in words. `draw` as for `gradients`. */
+export function locateNonFinite(
+  parts: StepParts,
+  state: StoredTensors,
+  { rows, draw }: { readonly rows: Int32Array; readonly draw: number },
+): string {
+  const where = locate(parts, state, { rows, draw: Int32Array.of(draw) }, makeLocator(parts))
   const named = rows.slice(0, MAX_ROWS_NAMED).join(', ')
   const more = rows.length > MAX_ROWS_NAMED ? ` and ${rows.length - MAX_ROWS_NAMED} more` : ''
-  return new TrainingFailure(
-    'NON_FINITE_GRADIENT',
-    `step ${step}: ${where}; rows of the batch: ${named}${more}. ${ADVICE}`,
-    step,
-  )
+  return `${where}; rows of the batch: ${named}${more}`
 }
 
 /**
@@ -41,7 +47,7 @@ export function evaluationFailure(
   state: StoredTensors,
   at: { step: number; split: 'validation' | 'test'; batch: Int32Array },
 ): TrainingFailure {
-  const where = locate(parts, state, at.batch, makeForwardLocator(parts))
+  const where = locate(parts, state, { rows: at.batch }, makeForwardLocator(parts))
   const detail = `evaluation on the ${at.split} rows after step ${at.step}: ${where}. ${ADVICE}`
   return new TrainingFailure('DIVERGED', detail, at.step)
 }
@@ -59,25 +65,38 @@ export function weightsFailure({ model }: StepParts, session: Session, step: num
 }
 
 /** Runs `step` once, operation by operation, and says where numbers stopped being finite. */
-function locate(parts: StepParts, state: StoredTensors, rows: Int32Array, step: StepFunction): string {
-  const inputs = { rows: { shape: [rows.length], dtype: 'int32' } } as const
+function locate(
+  parts: StepParts,
+  state: StoredTensors,
+  feeds: { rows: Int32Array; draw?: Int32Array },
+  step: StepFunction,
+): string {
+  const rows = { shape: [feeds.rows.length], dtype: 'int32' } as const
+  const inputs = feeds.draw ? { rows, draw: { shape: [], dtype: 'int32' } as const } : { rows }
   const session = runEagerly(state, { locate: { inputs, step } })
   try {
-    return describe(parts, session.run('locate', { rows }))
+    return describe(
+      parts,
+      session.run('locate', feeds.draw ? { rows: feeds.rows, draw: feeds.draw } : { rows: feeds.rows }),
+    )
   } finally {
     session.close()
   }
 }
 
 /** `weights`, `outputs`: 1 for each tensor, in the order of the model, that holds NaN or infinity. */
-function makeForwardLocator({ model }: StepParts): StepFunction {
+function makeForwardLocator(parts: StepParts): StepFunction {
+  const { spec, model } = parts
   const names = Object.keys(model.parameters)
   return ({ state, inputs }) => {
     const { features } = gatherBatch(state, tensorAt(inputs, 'rows'))
+    const { draw } = inputs
+    const training = draw ? { step: draw, seed: spec.seed, setMoment: () => {} } : undefined
+    const weights = draw ? state : finalWeights(parts, state)
     return {
       outputs: {
-        weights: tf.stack(names.map((name) => flag(tensorAt(state, name)))),
-        outputs: tf.stack(model.trace(state, features).map(flag)),
+        weights: tf.stack(names.map((name) => flag(tensorAt(weights, name)))),
+        outputs: tf.stack(model.trace(weights, features, training).map(flag)),
       },
     }
   }
@@ -89,7 +108,7 @@ function makeLocator(parts: StepParts): StepFunction {
   const forward = makeForwardLocator(parts)
   return (input) => {
     const { outputs } = forward(input)
-    const { grads } = gradients(parts, input.state, tensorAt(input.inputs, 'rows'))
+    const { grads } = gradients(parts, input.state, tensorAt(input.inputs, 'rows'), tensorAt(input.inputs, 'draw'))
     return { outputs: { ...outputs, gradients: tf.stack(names.map((name) => flag(tensorAt(grads, name)))) } }
   }
 }

@@ -4,7 +4,7 @@ import type { Session } from './engine/types.js'
 import { CRITERIA } from './pruning/criteria.js'
 import { makeSparsitySchedule } from './pruning/schedules.js'
 import { updateMasks } from './pruning/scopes.js'
-import { maskOf, slotsOf } from './step.js'
+import { maskOf, slotsOf } from './state.js'
 
 export interface KernelSparsity {
   /** Name of the kernel. */
@@ -15,6 +15,8 @@ export interface KernelSparsity {
 
 /** Sets masks at the steps of the schedule, on the host; between them the train step only applies them. */
 export interface Pruner {
+  /** The last step before which masks are updated. */
+  readonly lastUpdateStep: number
   /** True if the masks are updated before `step`. */
   isUpdateStep(step: number): boolean
   /** Removes the weights of lowest score, so that the sparsity of the schedule is reached exactly; they and their slots become 0. */
@@ -30,6 +32,7 @@ export function makePruner(spec: PruningSpec, pruned: readonly string[], mutable
   const names = Object.fromEntries(mutable.map((name) => [name, name]))
   const masked = pruned.map((param) => ({ param, targets: [param, ...slotsOf(param, names)] }))
   return {
+    lastUpdateStep: spec.schedule.kind === 'one-shot' ? spec.schedule.beginStep : spec.schedule.endStep,
     isUpdateStep: (step) => schedule.isUpdateStep(step),
     update(session, step) {
       const state = session.get(masked.flatMap(({ param, targets }) => [maskOf(param), ...targets]))

@@ -1,8 +1,12 @@
 import type { JobResult } from '../contracts/training-job.js'
-import { exportWeights, makeReport, weightArtifacts } from './export.js'
+import type { StoredTensors } from '../formats/safetensors.js'
+import { type Artifact, exportWeights, makeReport, weightArtifacts } from './export.js'
+import { finished } from './journal.js'
+import { emaOf } from './optimizers/ema.js'
 import { sparsityOf } from './pruner.js'
 import type { Run } from './run.js'
 import { meansOf, type Running } from './running.js'
+import { writeSample } from './sample.js'
 import type { TrainOptions } from './training.js'
 
 /** Sends the artifacts of a finished run and gives its result. */
@@ -18,15 +22,16 @@ export async function deliver(
 ): Promise<JobResult> {
   const { plan, parts, session, batches, pins } = run
   const kernels = run.pruner?.measure(session) ?? []
-  const exported = exportWeights(session.get(Object.keys(parts.model.parameters)))
+  const exported = exportWeights(finalValues(run))
+  const steps = measured.running.endedAt ?? plan.steps
   const result: JobResult = {
-    steps: plan.steps,
-    epochs: plan.steps / batches.stepsPerEpoch,
+    steps,
+    epochs: steps / batches.stepsPerEpoch,
     parameters: plan.parameters,
-    train: meansOf(measured.running.epoch),
+    train: finished(meansOf(measured.running.epoch)),
     validation: measured.validation,
     test: measured.test,
-    clippedStepShare: measured.running.clippedSteps / plan.steps,
+    clippedStepShare: measured.running.clippedSteps / steps,
     sparsity: sparsityOf(kernels),
     perLayerSparsity: kernels.map(({ name, weights, removed }) => ({
       layer: name.slice(0, name.lastIndexOf('/')),
@@ -39,7 +44,11 @@ export async function deliver(
     msPerStep: measured.msPerStep,
     pins,
   }
-  const artifacts = weightArtifacts(plan.spec, exported)
+  const sample = writeSample(parts, schema, session)
+  const artifacts = [
+    ...weightArtifacts(plan.spec, exported),
+    ...(sample === null ? [] : [textArtifact('sample.txt', sample)]),
+  ]
   const card = makeReport({
     spec: plan.spec,
     schema,
@@ -50,4 +59,25 @@ export async function deliver(
   })
   for (const { name, mediaType, bytes } of [...artifacts, card]) await report.artifact(name, mediaType, bytes)
   return result
+}
+
+/** Parameters and moving statistics by the names of the model; the averages where the job keeps some. */
+export function finalValues({ parts, session }: Pick<Run, 'parts' | 'session'>): StoredTensors {
+  const { model, spec } = parts
+  const nameOf = spec.optimizer.ema ? emaOf : (name: string) => name
+  const params = Object.keys(model.parameters)
+  const values = session.get([...params.map(nameOf), ...Object.keys(model.moments)])
+  return Object.fromEntries(
+    [
+      ...params.map((name) => [name, nameOf(name)] as const),
+      ...Object.keys(model.moments).map((name) => [name, name] as const),
+    ].flatMap(([name, stored]) => {
+      const value = values[stored]
+      return value ? [[name, value]] : []
+    }),
+  )
+}
+
+function textArtifact(name: string, text: string): Artifact {
+  return { name, mediaType: 'text/plain; charset=utf-8', bytes: new TextEncoder().encode(text) }
 }

@@ -1,5 +1,7 @@
-import type { EnginePins, TrainingJobSpec, TrainingPlan } from '../contracts/training-job.js'
+import type { EnginePins, TrainingPlan } from '../contracts/training-job.js'
+import type { StoredTensors } from '../formats/safetensors.js'
 import { planTrainingJob } from '../planning/plan.js'
+import { dataShape } from '../planning/planned-spec.js'
 import { expandModel } from '../planning/presets.js'
 import { type Batches, makeBatches } from './batches.js'
 import { type Checkpoint, decodeCheckpoint } from './checkpoint.js'
@@ -12,14 +14,17 @@ import { buildModel } from './models/model.js'
 import { learningRateAt } from './optimizers/learning-rate.js'
 import { makePruner, type Pruner } from './pruner.js'
 import { emptyRunning, type Running } from './running.js'
-import { initialState, prunedKernels, type StepParts, stateShapes, trainSignature } from './step.js'
+import { sampleSignatures } from './sample.js'
+import { initialState, passingState, prunedKernels, type StepParts, stateShapes } from './state.js'
+import { accumulateSignature, trainSignature } from './step.js'
 import type { TrainOptions } from './training.js'
 import { TrainingFailure } from './training-failure.js'
+import { thresholdAt } from './transforms/threshold.js'
 import { cpuClock, planXla, raceXla, type XlaPlan } from './xla-choice.js'
 
 /** A job that is set up: compiled, data resident, state as it was at `step`. */
 export interface Run {
-  readonly plan: TrainingPlan
+  readonly plan: TrainingPlan & { readonly spec: StepParts['spec'] }
   readonly parts: StepParts
   readonly data: PreparedData
   readonly batches: Batches
@@ -37,13 +42,26 @@ export interface Run {
   /** A race has just decided about XLA. Another one might end otherwise, so the choice has to be stored before the first step. */
   readonly raced: boolean
   readonly running: Running
-  /** What to run for a step. */
-  feeds(step: number): { signature: string; feeds: Feeds; rows: Int32Array; learningRate: number }
+  /** Weights of the best evaluation so far, by the names of the model; null: none is kept. */
+  readonly best: StoredTensors | null
+  /** State at the last checkpoint that was due, if the checkpoint to go on from is not one of those. */
+  readonly lastGood: StoredTensors | null
+  /** What to run for a step, one call a mini-batch. `rateFactor` multiplies the learning rate. */
+  calls(step: number, rates: { plateauFactor: number; rateFactor: number }): { learningRate: number; calls: Call[] }
+}
+
+/** A mini-batch; the last of a step makes the update. */
+export interface Call {
+  readonly signature: string
+  readonly feeds: Feeds
+  readonly rows: Int32Array
+  readonly draw: number
 }
 
 const PLAIN = 'train'
 const XLA = 'train-xla'
 const REST = 'train-rest'
+const ACCUMULATE = 'accumulate'
 
 /**
  * @throws SPEC_INVALID, SPEC_OUT_OF_RANGE, DATASET_INVALID, CHECKPOINT_INVALID, ENGINE_MISSING, ENGINE_FAILED
@@ -51,10 +69,10 @@ const REST = 'train-rest'
 export function openRun({ spec: requested, schema, data: tensors, resume }: TrainOptions): Run {
   const plan = planTrainingJob(requested, schema)
   const { spec } = plan
-  const model = buildModel(expandModel(spec.model), spec.loss)
+  const model = buildModel(expandModel(spec.model, dataShape(schema)), spec.loss)
   const parts: StepParts = { spec, model, pruned: prunedKernels(spec, model) }
   const data = prepareData(tensors, schema, spec)
-  const batches = makeBatches(data.trainRows, spec.batchSize, spec.seed)
+  const batches = makeBatches(data.trainRows, { ...spec, ...spec.optimizer })
   const shapes = stateShapes(parts)
   const checkpoint = resume ? decodeCheckpoint(resume.checkpoint, shapes) : null
   if (resume && checkpoint?.step !== resume.step)
@@ -66,24 +84,44 @@ export function openRun({ spec: requested, schema, data: tensors, resume }: Trai
 
   const xlaPlan = chooseXla(checkpoint, parts, plan.steps, batches)
   const session = compile(
-    { ...data.state, ...(checkpoint?.state ?? initialState(parts)) },
+    { ...data.state, ...passingState(parts), ...(checkpoint?.state ?? initialState(parts)) },
     {
       ...trainSignatures(parts, batches, xlaPlan),
       ...evaluationSignatures(parts, [data.validationRows, data.testRows]),
+      ...sampleSignatures(parts, schema),
     },
   )
   try {
     const mutable = Object.keys(shapes)
-    const batchAt = (step: number) => {
-      const rows = batches.rowsAt(step)
-      const learningRate = learningRateAt(spec.optimizer, step, plan.steps)
-      const feeds = { rows, learningRate: Float32Array.of(learningRate), step: Int32Array.of(step) }
-      return { feeds, rows, learningRate }
+    const calls: Run['calls'] = (step, { plateauFactor, rateFactor }) => {
+      const learningRate = rateFactor * learningRateAt(spec.optimizer, step, plan.steps, plateauFactor)
+      const scheduled = {
+        learningRate: Float32Array.of(learningRate),
+        threshold: Float32Array.of(thresholdAt(spec.clipping, step, plan.steps)),
+        step: Int32Array.of(step),
+      }
+      const miniBatches = batches.miniBatchesAt(step)
+      const total = miniBatches.reduce((sum, rows) => sum + rows.length, 0)
+      const several = spec.optimizer.accumulateSteps > 1
+      return {
+        learningRate,
+        calls: miniBatches.map((rows, index) => {
+          const draw = step * spec.optimizer.accumulateSteps + index
+          const mini = several ? { share: Float32Array.of(rows.length / total), draw: Int32Array.of(draw) } : {}
+          const isLast = index === miniBatches.length - 1
+          const full = xla ? XLA : PLAIN
+          const signature = isLast ? (rows.length === spec.batchSize ? full : REST) : ACCUMULATE
+          return { signature, rows, draw, feeds: { rows, ...(isLast ? scheduled : {}), ...mini } }
+        }),
+      }
     }
     const info = engineInfo()
     const clock = info.device === 'cpu' ? cpuClock : () => performance.now()
-    const race = () => raceXla(session, { plain: PLAIN, xla: XLA }, batchAt(0).feeds, mutable, clock)
-    const xla = xlaPlan === 'race' ? race() : xlaPlan === 'xla'
+    const race = () => raceXla(session, { plain: PLAIN, xla: XLA }, firstUpdate(), mutable, clock)
+    // The calls of a step ask for the choice, which the race needs the feeds of a call to make.
+    let xla = xlaPlan === 'xla'
+    const firstUpdate = () => calls(0, { plateauFactor: 1, rateFactor: 1 }).calls.at(-1)?.feeds ?? {}
+    if (xlaPlan === 'race') xla = race()
     const pins = { ...info, xla, seed: spec.seed }
     return {
       plan,
@@ -99,11 +137,9 @@ export function openRun({ spec: requested, schema, data: tensors, resume }: Trai
       validationDue: checkpoint?.validationDue ?? false,
       raced: xlaPlan === 'race',
       running: checkpoint?.running ?? emptyRunning,
-      feeds(step) {
-        const batch = batchAt(step)
-        const full = xla ? XLA : PLAIN
-        return { ...batch, signature: batch.rows.length === spec.batchSize ? full : REST }
-      },
+      best: checkpoint?.best ?? null,
+      lastGood: checkpoint?.lastGood ?? null,
+      calls,
     }
   } catch (error) {
     session.close()
@@ -119,11 +155,12 @@ function chooseXla(checkpoint: Checkpoint | null, parts: StepParts, steps: numbe
 
 /** The rest is one step an epoch: compiling that by XLA would cost more than it saves. */
 function trainSignatures(parts: StepParts, batches: Batches, xla: XlaPlan): Record<string, SignatureSpec> {
-  const { batchSize }: TrainingJobSpec = parts.spec
+  const { batchSize, optimizer } = parts.spec
   const hasFull = batches.fullBatches > 0
   return {
     ...(hasFull && xla !== 'xla' ? { [PLAIN]: trainSignature(parts, batchSize) } : {}),
     ...(hasFull && xla !== 'plain' ? { [XLA]: trainSignature(parts, batchSize, true) } : {}),
     ...(batches.restSize > 0 ? { [REST]: trainSignature(parts, batches.restSize) } : {}),
+    ...(hasFull && optimizer.accumulateSteps > 1 ? { [ACCUMULATE]: accumulateSignature(parts, batchSize) } : {}),
   }
 }

@@ -1,3 +1,7 @@
+import { type EarlyStoppingState, initialEarlyStopping } from './early-stopping.js'
+import type { LedgerState } from './ledger/ledger.js'
+import { initialPlateau, type PlateauState } from './optimizers/plateau.js'
+
 /** Sums over the steps of one epoch, for its means. */
 export interface EpochSums {
   readonly epoch: number
@@ -12,9 +16,30 @@ export interface Running {
   readonly clippedSteps: number
   /** The epoch that is going on. */
   readonly epoch: EpochSums
+  /** Steps in which a gradient or the loss was NaN or infinite. */
+  readonly nonFiniteSteps: number
+  /** What rollbacks have made of the learning rate. */
+  readonly rateFactor: number
+  readonly plateau: PlateauState
+  readonly earlyStopping: EarlyStoppingState
+  readonly best: EarlyStoppingState
+  /** Updates after which the job was stopped early; null: it was not. */
+  readonly endedAt: number | null
+  /** Null before the first step. */
+  readonly ledger: LedgerState | null
 }
 
-export const emptyRunning: Running = { clippedSteps: 0, epoch: { epoch: 0, steps: 0, examples: 0, sums: {} } }
+export const emptyRunning: Running = {
+  clippedSteps: 0,
+  epoch: { epoch: 0, steps: 0, examples: 0, sums: {} },
+  nonFiniteSteps: 0,
+  rateFactor: 1,
+  plateau: initialPlateau,
+  earlyStopping: initialEarlyStopping,
+  best: initialEarlyStopping,
+  endedAt: null,
+  ledger: null,
+}
 
 /** Adds a step whose `means` are taken over `examples`; the first step of an epoch begins new sums. */
 export function addStep(
@@ -26,6 +51,7 @@ export function addStep(
   const sums: Record<string, number> = {}
   for (const [name, mean] of Object.entries(step.means)) sums[name] = (before.sums[name] ?? 0) + mean * step.examples
   return {
+    ...running,
     clippedSteps: running.clippedSteps + (step.clipped ? 1 : 0),
     epoch: { epoch: step.epoch, steps: before.steps + 1, examples: before.examples + step.examples, sums },
   }

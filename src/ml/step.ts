@@ -1,157 +1,146 @@
-import type { Scalar, Tensor } from '@tensorflow/tfjs-core'
-import type { MetricName, TrainingJobSpec } from '../contracts/training-job.js'
-import type { StoredTensors } from '../formats/safetensors.js'
-import { prunedLayers } from '../planning/plan.js'
-import { kernelOf } from '../planning/shapes.js'
+import type { Tensor } from '@tensorflow/tfjs-core'
+import { isBatchMetric } from '../contracts/metric-name.js'
 import { gatherBatch } from './data.js'
 import { tf } from './engine/tensorflow.js'
 import type { InputSpec, SignatureSpec, StepFunction, Tensors } from './engine/types.js'
-import { makeLoss } from './losses.js'
-import { makeMetric } from './metrics.js'
-import type { Model } from './models/model.js'
+import { gradients } from './gradients.js'
+import { makeLoss } from './losses/make-loss.js'
+import { makeMetric } from './metrics/make-metric.js'
+import { updateEma } from './optimizers/ema.js'
 import { addL2 } from './optimizers/l2.js'
 import { makeOptimizer } from './optimizers/make-optimizer.js'
-import { filled, type Shaped, tensorAt } from './optimizers/optimizer.js'
+import { tensorAt } from './optimizers/optimizer.js'
+import { decayWeights } from './optimizers/weight-decay.js'
+import { accumulatedOf, finalWeights, maskOf, type StepParts, shaped, slotsOf } from './state.js'
 import { makeClipping } from './transforms/clipping.js'
-
-/** Name of the mask of a pruned kernel, in the state: float32, 1 = kept, 0 = removed. */
-export const maskOf = (param: string): string => `${param}/mask`
-
-/** The parts of a job that its steps are made of. */
-export interface StepParts {
-  readonly spec: TrainingJobSpec
-  readonly model: Model
-  /** Names of the kernels that are pruned. */
-  readonly pruned: readonly string[]
-}
-
-/** Names of the kernels that a spec prunes, in the order of the layers. */
-export function prunedKernels(spec: TrainingJobSpec, model: Model): string[] {
-  return prunedLayers(spec, model.layers).map(kernelOf)
-}
-
-/** What training changes, before the first step: weights drawn by the seed, optimizer slots, masks of ones. */
-export function initialState({ spec, model, pruned }: StepParts): StoredTensors {
-  const params = model.initialize(spec.seed)
-  return { ...params, ...makeOptimizer(spec.optimizer).init(params), ...filled(maskShapes(model, pruned), 1) }
-}
-
-/** Names and shapes of what `initialState` draws, all float32. */
-export function stateShapes({ spec, model, pruned }: StepParts): Shaped {
-  const params = parameterShapes(model)
-  return { ...params, ...makeOptimizer(spec.optimizer).slotShapes(params), ...maskShapes(model, pruned) }
-}
-
-function parameterShapes(model: Model): Shaped {
-  return Object.fromEntries(Object.entries(model.parameters).map(([name, shape]) => [name, { shape }]))
-}
-
-function maskShapes(model: Model, pruned: readonly string[]): Shaped {
-  return Object.fromEntries(pruned.map((name) => [maskOf(name), { shape: model.parameters[name] ?? [] }]))
-}
-
-/** Optimizer slots that belong to the parameter, and so are masked with it. */
-export function slotsOf(param: string, state: Readonly<Record<string, unknown>>): string[] {
-  return Object.keys(state).filter((name) => name.startsWith(`${param}/`) && name !== maskOf(param))
-}
+import { zeroNonFinite } from './transforms/non-finite.js'
 
 /**
- * One update on the examples of `rows` [batch]: gradients → masks of pruned kernels → clipping → L2 → optimizer → masks again, on weights
- * and on slots: a slot that is left to decay turns into denormal numbers, which double the time of a step.
- * A gradient or loss that is NaN or infinite changes nothing: the state stays as it was, and `gradientNorm` or `loss` says so.
- * Outputs, all scalars: `loss` (mean), a sum over the batch for each metric, `gradientNorm`, `clipScale`, `clipped`.
+ * One update on the examples of `rows` [batch]: gradients → those of the mini-batches before → masks of pruned kernels → non-finite policy → clipping → L2
+ * → weight decay → optimizer → masks again, on weights and on slots (a slot that is left to decay turns into denormal numbers, which double the
+ * time of a step) → averages.
+ * A gradient or loss that is NaN or infinite changes nothing, unless the policy is `zero`: the state stays as it was, and `gradientNorm` or `loss` says so.
+ * Outputs: `loss` (mean), a sum over the batch for each metric, and what clipping tells (`infoOf` in transforms/report.ts).
  */
-export function makeTrainStep(parts: StepParts): StepFunction {
+function makeTrainStep(parts: StepParts): StepFunction {
   const { spec, model, pruned } = parts
-  const optimizer = makeOptimizer(spec.optimizer)
-  const clipping = makeClipping(spec.clipping)
+  const { optimizer: options } = spec
+  const optimizer = makeOptimizer(options)
+  const paramShapes = shaped(model.parameters)
+  const clipping = makeClipping(spec.clipping, paramShapes)
   const paramNames = Object.keys(model.parameters)
-  const slotNames = Object.keys(optimizer.slotShapes(parameterShapes(model)))
+  const slotNames = Object.keys(optimizer.slotShapes(paramShapes))
+  const clipNames = Object.keys(clipping.stateShapes(paramShapes))
 
   return ({ state, inputs }) => {
     const params = pick(state, paramNames)
     const step = tensorAt(inputs, 'step')
-    const { loss, outputs, labels, grads } = gradients(parts, state, tensorAt(inputs, 'rows'))
-    const masked = maskAll(grads, state, pruned, (name) => [name])
-    const clipped = clipping.update(masked, null, { params, step })
+    const learningRate = tensorAt(inputs, 'learningRate')
+    const batch = gradients(parts, state, tensorAt(inputs, 'rows'), inputs.draw ?? step)
+    const whole = maskAll(accumulated(parts, state, batch.grads, inputs.share), state, pruned, (name) => [name])
+    const cleaned = spec.clipping.onNonFinite === 'zero' ? zeroNonFinite(whole) : { grads: whole, info: {} }
+    const threshold = tensorAt(inputs, 'threshold')
+    const clipped = clipping.update(cleaned.grads, pick(state, clipNames), { params, step, threshold })
     const updated = optimizer.update({
-      params,
-      grads: addL2(clipped.grads, params, spec.optimizer.l2),
+      params: decayWeights(params, options.weightDecay, learningRate),
+      grads: addL2(clipped.grads, params, options.l2),
       slots: pick(state, slotNames),
-      learningRate: tensorAt(inputs, 'learningRate'),
+      learningRate,
     })
-    const next = maskAll({ ...updated.params, ...updated.slots }, state, pruned, (name) => [
+    const masked = maskAll({ ...updated.params, ...updated.slots }, state, pruned, (name) => [
       name,
       ...slotsOf(name, updated.slots),
     ])
-    const { gradientNorm, clipScale, clipped: engaged } = clipped.info
-    if (!gradientNorm || !clipScale || !engaged) throw new Error('clipping gave no norm, scale or flag')
+    const averages = options.ema ? updateEma(state, pick(masked, paramNames), options.ema.decay) : {}
+    const gradientNorm = tensorAt(clipped.info, 'gradientNorm')
+    const next = { ...masked, ...averages, ...clipped.state }
+    const isZeroing = spec.clipping.onNonFinite === 'zero'
     return {
-      state: keepIfNotFinite(next, state, [loss, gradientNorm]),
-      outputs: { loss, ...metricSums(spec.metrics ?? [], outputs, labels), gradientNorm, clipScale, clipped: engaged },
+      state: {
+        ...(isZeroing ? next : keepIfNotFinite(next, state, [batch.loss, gradientNorm])),
+        ...keepIfNotFinite(batch.moments, state, isZeroing ? [batch.loss] : [batch.loss, gradientNorm]),
+        ...emptied(parts, state),
+      },
+      outputs: { loss: batch.loss, ...metricSums(parts, batch), ...clipped.info, ...cleaned.info },
     }
   }
 }
 
-/** On the examples of `rows`: sums of the loss and of each metric over the batch. Changes nothing. */
-function makeEvaluationStep({ spec, model }: StepParts): StepFunction {
-  const loss = makeLoss(spec.loss)
+/** Adds the gradients of a mini-batch to those before, `share` of the whole. Outputs as those of an update, without what clipping tells. */
+function makeAccumulateStep(parts: StepParts): StepFunction {
+  return ({ state, inputs }) => {
+    const batch = gradients(parts, state, tensorAt(inputs, 'rows'), tensorAt(inputs, 'draw'))
+    const sums = accumulated(parts, state, batch.grads, inputs.share)
+    return {
+      state: {
+        ...Object.fromEntries(Object.entries(sums).map(([name, sum]) => [accumulatedOf(name), sum])),
+        ...keepIfNotFinite(batch.moments, state, [batch.loss]),
+      },
+      outputs: { loss: batch.loss, ...metricSums(parts, batch) },
+    }
+  }
+}
+
+function accumulated({ spec }: StepParts, state: Tensors, grads: Tensors, share: Tensor | undefined): Tensors {
+  if (spec.optimizer.accumulateSteps === 1 || !share) return grads
+  return Object.fromEntries(
+    Object.entries(grads).map(([name, grad]) => [
+      name,
+      tf.add(tensorAt(state, accumulatedOf(name)), tf.mul(grad, share)),
+    ]),
+  )
+}
+
+function emptied({ spec, model }: StepParts, state: Tensors): Tensors {
+  if (spec.optimizer.accumulateSteps === 1) return {}
+  const names = Object.keys(model.parameters).map(accumulatedOf)
+  return Object.fromEntries(names.map((name) => [name, tf.zerosLike(tensorAt(state, name))]))
+}
+
+/** On the examples of `rows`: sums of the loss and of each metric over the batch, and if asked the `predictions`. Changes nothing. */
+function makeEvaluationStep(parts: StepParts, withPredictions: boolean): StepFunction {
+  const { spec, model } = parts
+  const loss = makeLoss(spec.loss, spec.lossOptions)
   return ({ state, inputs }) => {
     const { features, labels } = gatherBatch(state, tensorAt(inputs, 'rows'))
-    const outputs = model.apply(state, features)
+    const outputs = model.apply(finalWeights(parts, state), features)
     return {
       outputs: {
         loss: tf.sum(loss.perExample(outputs, labels)),
-        ...metricSums(spec.metrics ?? [], outputs, labels),
+        ...metricSums(parts, { outputs, labels }),
+        ...(withPredictions ? { predictions: loss.predictions(outputs) } : {}),
       },
     }
   }
 }
 
-/** The train step on batches of `batch` rows. Inputs: `rows`; `learningRate`, float32; `step`, int32, from 0. */
+const scalar = (dtype: InputSpec['dtype']): InputSpec => ({ shape: [], dtype })
+const rowsOf = (batch: number): InputSpec => ({ shape: [batch], dtype: 'int32' })
+const mini = { share: scalar('float32'), draw: scalar('int32') }
+
+/**
+ * The update on batches of `batch` rows. Inputs: `rows`; `learningRate` and `threshold`, float32; `step`, int32, from 0; if updates take several
+ * mini-batches also `share`, float32, that this one has in the rows of the update, and `draw`, int32, which counts mini-batches.
+ */
 export function trainSignature(parts: StepParts, batch: number, xla = false): SignatureSpec {
-  const scalar = (dtype: InputSpec['dtype']): InputSpec => ({ shape: [], dtype })
-  const rows: InputSpec = { shape: [batch], dtype: 'int32' }
-  return {
-    inputs: { rows, learningRate: scalar('float32'), step: scalar('int32') },
-    step: makeTrainStep(parts),
-    xla,
-  }
+  const several = parts.spec.optimizer.accumulateSteps > 1 ? mini : {}
+  const scheduled = { learningRate: scalar('float32'), threshold: scalar('float32'), step: scalar('int32') }
+  return { inputs: { rows: rowsOf(batch), ...scheduled, ...several }, step: makeTrainStep(parts), xla }
+}
+
+/** A mini-batch of `batch` rows that is not the last of its update. Inputs: `rows`, `share`, `draw`. */
+export function accumulateSignature(parts: StepParts, batch: number): SignatureSpec {
+  return { inputs: { rows: rowsOf(batch), ...mini }, step: makeAccumulateStep(parts) }
 }
 
 /** The evaluation of batches of `batch` rows. Input: `rows`. Outputs: a sum over the batch for the loss and for each metric. */
-export function evaluationSignature(parts: StepParts, batch: number): SignatureSpec {
-  return { inputs: { rows: { shape: [batch], dtype: 'int32' } }, step: makeEvaluationStep(parts) }
+export function evaluationSignature(parts: StepParts, batch: number, withPredictions: boolean): SignatureSpec {
+  return { inputs: { rows: rowsOf(batch) }, step: makeEvaluationStep(parts, withPredictions) }
 }
 
-/** Loss on a batch and its gradients by every weight, before anything is done to them. */
-export function gradients({ spec, model }: StepParts, state: Tensors, rows: Tensor) {
-  const { features, labels } = gatherBatch(state, rows)
-  const names = Object.keys(model.parameters)
-  const { loss: lossOf } = makeLoss(spec.loss)
-  let kept: Tensor | null = null
-  const { value: loss, grads } = tf.valueAndGrads((...weights: Tensor[]): Scalar => {
-    const params = Object.fromEntries(names.map((name, index) => [name, weights[index] ?? tf.scalar(0)]))
-    // Without keep, tfjs disposes of it together with the other intermediate tensors of the forward pass.
-    const outputs = tf.keep(model.apply(params, features))
-    kept = outputs
-    return lossOf(outputs, labels)
-  })(names.map((name) => tensorAt(state, name)))
-  const outputs = released(kept)
-  const byName: Tensors = Object.fromEntries(names.map((name, index) => [name, grads[index] ?? tf.scalar(0)]))
-  return { loss, outputs, labels, grads: byName }
-}
-
-/** The same values as a tensor that the surrounding scope disposes of. */
-function released(kept: Tensor | null): Tensor {
-  if (kept === null) throw new Error('the model gave no output')
-  const outputs = tf.clone(kept)
-  kept.dispose()
-  return outputs
-}
-
-function metricSums(metrics: readonly MetricName[], outputs: Tensor, labels: Tensor): Tensors {
-  return Object.fromEntries(metrics.map((name) => [name, makeMetric(name)(outputs, labels)]))
+function metricSums({ spec }: StepParts, { outputs, labels }: { outputs: Tensor; labels: Tensor }): Tensors {
+  const names = spec.metrics.filter(isBatchMetric)
+  return Object.fromEntries(names.map((name) => [name, makeMetric(name, spec.loss)(outputs, labels)]))
 }
 
 /** Multiplies the tensors that `targets` names for each pruned parameter by its mask. */

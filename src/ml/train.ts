@@ -1,10 +1,14 @@
+import { isBatchMetric } from '../contracts/metric-name.js'
+import type { Outputs } from './engine/types.js'
 import { type Evaluation, evaluate } from './evaluate.js'
-import { type Journal, makeJournal, type StepRecord } from './journal.js'
-import { evaluationFailure, nonFiniteFailure, weightsFailure } from './non-finite.js'
+import { type Journal, makeJournal } from './journal.js'
+import { evaluationFailure, weightsFailure } from './non-finite.js'
+import { makeNonFinitePolicy, type NonFinitePolicy } from './non-finite-policy.js'
 import { makePause, type Pause } from './pause.js'
 import { deliver } from './result.js'
-import { openRun, type Run } from './run.js'
+import { type Call, openRun, type Run } from './run.js'
 import type { TrainOptions, TrainOutcome } from './training.js'
+import { makeWatch, type Watch } from './watch.js'
 
 export type { TrainOptions, TrainOutcome, TrainReport } from './training.js'
 
@@ -12,6 +16,8 @@ export type { TrainOptions, TrainOutcome, TrainReport } from './training.js'
 interface Course {
   readonly run: Run
   readonly journal: Journal
+  readonly policy: NonFinitePolicy
+  readonly watch: Watch
   readonly pause: Pause
   readonly signal: AbortSignal
 }
@@ -27,21 +33,26 @@ export async function train(options: TrainOptions): Promise<TrainOutcome> {
     const { plan, pins, formerPins, data } = run
     report.started(pins, plan.steps, plan.parameters)
     if (formerPins) report.event('training.pins-changed', { before: formerPins, now: pins })
-    const course: Course = { run, journal: makeJournal(run, report), pause: makePause(), signal }
-    const { journal } = course
+    const course = makeCourse(run, signal, report)
+    const { journal, watch } = course
     if (run.raced) await journal.save(0)
 
-    const { done, msPerStep } = await takeSteps(course)
-    if (done < plan.steps) return { kind: 'stopped', step: done }
-    await closeTraining(course)
-
-    const stopped = { kind: 'stopped', step: plan.steps } as const
-    const validation = await evaluateAfter(course, plan.steps, 'validation', data.validationRows)
+    const { done, isOver, msPerStep } = await takeSteps(course)
+    if (!isOver) return { kind: 'stopped', step: done }
+    await closeTraining(course, done)
+    const stopped = { kind: 'stopped', step: done } as const
+    let validation = await evaluateAfter(course, done, 'validation', data.validationRows)
     if (validation.kind === 'stopped') return stopped
-    if (validation.means) journal.validated(plan.steps - 1, validation.means)
+    // A job that ended early has recorded this evaluation already.
+    if (journal.running().endedAt === null) {
+      if (validation.means) journal.validated(done - 1, validation.means)
+      watch.evaluated(done, validation.means)
+    }
+    if (watch.restoreBest()) validation = await evaluateAfter(course, done, 'validation', data.validationRows)
+    if (validation.kind === 'stopped') return stopped
     // By itself, so that a further attempt writes the very same chunk.
     journal.flush()
-    const test = await evaluateAfter(course, plan.steps, 'test', data.testRows)
+    const test = await evaluateAfter(course, done, 'test', data.testRows)
     if (test.kind === 'stopped') return stopped
     const measured = { running: journal.running(), validation: validation.means, test: test.means, msPerStep }
     return { kind: 'succeeded', result: await deliver(run, options, measured) }
@@ -50,25 +61,38 @@ export async function train(options: TrainOptions): Promise<TrainOutcome> {
   }
 }
 
-/** `done` counts updates, those of former attempts too; fewer than planned if the signal stopped them. */
-async function takeSteps(course: Course): Promise<{ done: number; msPerStep: number }> {
-  const { run, journal, pause, signal } = course
-  const { plan, session, pruner, batches } = run
+function makeCourse(run: Run, signal: AbortSignal, report: TrainOptions['report']): Course {
+  const policy = makeNonFinitePolicy(run)
+  const watch = makeWatch(run, () => journal, report)
+  const journal = makeJournal(run, report, { best: watch.best, lastGood: policy.lastGood })
+  return { run, journal, policy, watch, pause: makePause(), signal }
+}
+
+/** `done` counts updates, those of former attempts too; `isOver` unless the signal stopped them. */
+async function takeSteps(course: Course): Promise<{ done: number; isOver: boolean; msPerStep: number }> {
+  const { run, journal, policy, pause, signal } = course
+  const { plan, session, pruner } = run
   const { everySteps } = plan.spec.checkpoints
   let busyMs = 0
+  const at = (done: number, isOver: boolean) => ({ done, isOver, msPerStep: busyMs / Math.max(1, done - run.step) })
   const stopAt = async (done: number, validationDue = false) => {
     if (keepsCheckpoint(signal.reason)) await journal.save(done, validationDue)
-    return { done, msPerStep: busyMs / Math.max(1, done - run.step) }
+    return at(done, false)
   }
+  const { endedAt } = journal.running()
+  if (endedAt !== null) return at(endedAt, true)
   if (run.validationDue) {
-    if (!(await validateEpoch(course, run.step))) return stopAt(run.step, true)
+    const validated = await validate(course, run.step)
+    if (validated === 'stopped') return stopAt(run.step, true)
     // By itself, so that a further attempt from the same checkpoint writes the very same chunk.
     journal.flush()
+    if (validated === 'over') return at(run.step, true)
   }
 
   for (let step = run.step; step < plan.steps; step++) {
     await pause()
     if (signal.aborted) return stopAt(step)
+    policy.before(step)
     if (step % everySteps === 0) await journal.save(step)
 
     const began = performance.now()
@@ -76,31 +100,39 @@ async function takeSteps(course: Course): Promise<{ done: number; msPerStep: num
       pruner.update(session, step)
       journal.pruned(step, pruner.measure(session))
     }
-    journal.step(step, update(run, step))
+    update(course, step)
     busyMs += performance.now() - began
 
     const done = step + 1
-    const isEndOfEpoch = done % batches.stepsPerEpoch === 0
-    if (isEndOfEpoch && done < plan.steps && !(await validateEpoch(course, done))) return stopAt(done, true)
+    if (isEvaluated(run, done) && done < plan.steps) {
+      const validated = await validate(course, done)
+      if (validated === 'stopped') return stopAt(done, true)
+      if (validated === 'over') return at(done, true)
+    }
     journal.tick(done)
   }
-  return { done: plan.steps, msPerStep: busyMs / Math.max(1, plan.steps - run.step) }
+  return at(plan.steps, true)
 }
 
-/** @returns false if the signal stopped it; then nothing of it is recorded */
-async function validateEpoch(course: Course, done: number): Promise<boolean> {
+/** Every so many steps if the spec says so, else at the end of each epoch. */
+function isEvaluated({ plan, batches }: Run, done: number): boolean {
+  return done % (plan.spec.validation.everySteps ?? batches.stepsPerEpoch) === 0
+}
+
+/** `stopped` by the signal: then nothing of it is recorded; `over`: the job ends early. */
+async function validate(course: Course, done: number): Promise<'stopped' | 'over' | 'done'> {
   const validation = await evaluateAfter(course, done, 'validation', course.run.data.validationRows)
-  if (validation.kind === 'stopped') return false
+  if (validation.kind === 'stopped') return 'stopped'
   if (validation.means) course.journal.validated(done - 1, validation.means)
-  return true
+  return course.watch.evaluated(done, validation.means) ? 'over' : 'done'
 }
 
 /** What comes after the last step is repeated by itself if it is interrupted. */
-async function closeTraining({ run, journal }: Course): Promise<void> {
-  const failure = weightsFailure(run.parts, run.session, run.plan.steps - 1)
+async function closeTraining({ run, journal }: Course, done: number): Promise<void> {
+  const failure = weightsFailure(run.parts, run.session, done - 1)
   if (failure) throw failure
-  if (run.step < run.plan.steps) journal.finish(run.plan.steps)
-  await journal.save(run.plan.steps)
+  if (run.step < done) journal.finish(done)
+  await journal.save(done)
 }
 
 /** @throws TrainingFailure DIVERGED if a mean would not be finite */
@@ -119,25 +151,29 @@ function keepsCheckpoint(reason: unknown): boolean {
   return reason !== 'cancel' && reason !== 'lost-lease'
 }
 
-/** @throws TrainingFailure NON_FINITE_GRADIENT, with the state left as it was */
-function update(run: Run, step: number): StepRecord {
-  const { signature, feeds, rows, learningRate } = run.feeds(step)
-  const outputs = run.session.run(signature, feeds)
-  const scalar = (name: string) => outputs[name]?.[0] ?? Number.NaN
-  const loss = scalar('loss')
-  const gradientNorm = scalar('gradientNorm')
-  if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm))
-    throw nonFiniteFailure(run.parts, stateOf(run), step, rows)
-  const means: Record<string, number> = { loss }
-  for (const name of run.plan.spec.metrics ?? []) means[name] = scalar(name) / rows.length
-  return {
-    examples: rows.length,
-    means,
-    learningRate,
-    gradientNorm,
-    clipScale: scalar('clipScale'),
-    clipped: scalar('clipped'),
+/** @throws TrainingFailure NON_FINITE_GRADIENT, by the policy */
+function update({ run, journal, policy }: Course, step: number): void {
+  const { plateau, rateFactor } = journal.running()
+  const { learningRate, calls } = run.calls(step, { plateauFactor: plateau.factor, rateFactor })
+  const names = run.plan.spec.metrics.filter(isBatchMetric)
+  const means: Record<string, number> = Object.fromEntries(['loss', ...names].map((name) => [name, 0]))
+  const examples = calls.reduce((sum, { rows }) => sum + rows.length, 0)
+  let clipping: Outputs = {}
+  let bad: Call | null = null
+  for (const call of calls) {
+    const outputs = run.session.run(call.signature, call.feeds)
+    const scalar = (name: string) => outputs[name]?.[0] ?? Number.NaN
+    const share = call.rows.length / examples
+    means.loss = (means.loss ?? 0) + scalar('loss') * share
+    for (const name of names) means[name] = (means[name] ?? 0) + scalar(name) / examples
+    if (bad === null && !Number.isFinite(scalar('loss'))) bad = call
+    clipping = outputs
   }
+  const last = calls.at(-1)
+  const isZeroed = (clipping.nonFinite?.[0] ?? 0) > 0
+  if (last && bad === null && (isZeroed || !Number.isFinite(clipping.gradientNorm?.[0]))) bad = last
+  if (bad !== null) policy.handle(step, bad, journal)
+  else journal.step(step, { examples, means, learningRate, clipping })
 }
 
 function stateOf(run: Run) {

@@ -1,7 +1,9 @@
 import type { DatasetSchema } from '../contracts/dataset.js'
 import type { EventType } from '../contracts/event.js'
+import type { ReportBodies, ReportKind } from '../contracts/job-report.js'
 import type { MetricSeries } from '../contracts/metric.js'
-import type { EnginePins, JobProgress, JobResult, TrainingJobSpec } from '../contracts/training-job.js'
+import type { EnginePins, JobProgress, JobResult } from '../contracts/training-job.js'
+import type { TrainingJobSpec } from '../contracts/training-job-spec.js'
 import type { StoredTensors } from '../formats/safetensors.js'
 
 /** One attempt at a job. */
@@ -29,6 +31,8 @@ export interface TrainReport {
   event(type: EventType, data: Record<string, unknown>): void
   /** `step`: updates done. The run goes on when the promise is resolved. */
   checkpoint(step: number, bytes: Uint8Array): Promise<void>
+  /** Replaces the one of the same kind. `step`: updates done. At each checkpoint, before it, and at the end. */
+  report<K extends ReportKind>(kind: K, step: number, body: ReportBodies[K]): void
   /** A file that belongs to the result; after the last step. */
   artifact(name: string, mediaType: string, bytes: Uint8Array): Promise<void>
 }

@@ -1,4 +1,4 @@
-import type { TrainingJobSpec } from '../contracts/training-job.js'
+import type { TrainingJobSpec } from '../contracts/training-job-spec.js'
 import type { Session } from './engine/types.js'
 import type { Model } from './models/model.js'
 
@@ -19,7 +19,7 @@ export function planXla(spec: TrainingJobSpec, model: Model, steps: number, batc
   const { xla } = spec.engine
   if (xla !== 'auto') return xla === 'always' ? 'xla' : 'plain'
   // A job whose every batch is a rest has no full step to compile.
-  if (model.layers.some(({ type }) => type === 'conv2d') || batches === 0) return 'plain'
+  if (model.layers.some(({ type }) => type.includes('conv')) || batches === 0) return 'plain'
   return steps >= MIN_STEPS ? 'race' : 'plain'
 }
 

@@ -1,7 +1,8 @@
-import type { OptimizerSpec } from '../contracts/optimizer.js'
-import type { TrainingJobSpec } from '../contracts/training-job.js'
+import type { TrainingJobSpec } from '../contracts/training-job-spec.js'
 import type { Finding } from './checks.js'
-import { type LayerDescription, sizeOf } from './shapes.js'
+import { sizeOf } from './shape.js'
+import type { LayerDescription } from './shapes.js'
+import { copiesOf } from './slots.js'
 
 const FLOAT_BYTES = 4
 const GIB = 2 ** 30
@@ -18,7 +19,7 @@ const COPIES_OF_ACTIVATIONS = 3
 interface MemoryEstimate {
   /** Of one example of a training batch. */
   readonly perExample: number
-  /** Weights, their gradients, optimizer slots and masks. */
+  /** Weights, their gradients, optimizer slots and masks; moving statistics. */
   readonly weights: number
   readonly total: number
 }
@@ -29,9 +30,9 @@ export function estimateMemory(
   layers: readonly LayerDescription[],
   trainRows: number,
 ): MemoryEstimate {
-  const parameters = layers.reduce((sum, layer) => sum + layer.parameters, 0)
-  const copies = 2 + slotsOf(spec.optimizer) + (spec.pruning ? 1 : 0)
-  const weights = parameters * FLOAT_BYTES * copies
+  // Moving statistics have a new value beside the old, and nothing else.
+  const numbers = parametersOf(layers) * copiesOf(spec) + 2 * statisticsOf(layers)
+  const weights = FLOAT_BYTES * numbers
   const perExample = activationBytes(layers) * COPIES_OF_ACTIVATIONS
   return { perExample, weights, total: largestBatch(spec, trainRows) * perExample + weights }
 }
@@ -51,28 +52,40 @@ export function checkMemory(
   if (total <= MAX_MEMORY_BYTES) return []
   const batch = largestBatch(spec, trainRows)
   const fitting = Math.floor((MAX_MEMORY_BYTES - weights) / perExample)
-  const need = `training would take about ${inGib(total)}: ${inGib(weights)} for the weights and ${inGib(total - weights)} for a batch of ${batch}; at most ${inGib(MAX_MEMORY_BYTES)} are allowed`
+  const activations = activationBytes(layers) / FLOAT_BYTES
+  const need = `training would take about ${inGib(total)}: ${inGib(weights)} for ${parametersOf(layers)} weights, their gradients and what the optimizer keeps of them, and ${inGib(total - weights)} for the ${activations} activations an example of a batch of ${batch}; at most ${inGib(MAX_MEMORY_BYTES)} are allowed`
   const code = 'SPEC_OUT_OF_RANGE'
   return fitting >= 1
     ? [{ code, pointer: '/batchSize', detail: `${need}; a batch of ${fitting} would fit` }]
-    : [{ code, pointer: '/model', detail: `${need}; not even a batch of 1 would fit` }]
+    : [{ code, pointer: '/model', detail: `${need}; not even a batch of 1 would fit: take a smaller model` }]
 }
 
-/** Of one example: the input and the output of every layer. */
+function parametersOf(layers: readonly LayerDescription[]): number {
+  return layers.reduce((sum, { parameters }) => sum + parameters, 0)
+}
+
+function statisticsOf(layers: readonly LayerDescription[]): number {
+  const still = layers.flatMap(({ weights }) => Object.values(weights).filter(({ trainable }) => !trainable))
+  return still.reduce((sum, { shape }) => sum + sizeOf(shape), 0)
+}
+
+/** Of one example: the input, the output of every layer, and what layers with a state keep of each step of time. */
 function activationBytes(layers: readonly LayerDescription[]): number {
-  const input = sizeOf(layers[0]?.inputShape ?? [])
-  return FLOAT_BYTES * layers.reduce((sum, { outputShape }) => sum + sizeOf(outputShape), input)
+  const input = sizeOf(layers[0]?.inputShapes[0] ?? [])
+  const numbers = layers.reduce((sum, layer) => sum + sizeOf(layer.outputShape) + keptOverTime(layer), input)
+  return FLOAT_BYTES * numbers
+}
+
+/** Numbers that the backward pass of a recurrent layer needs: in each step the gates, and the state. */
+function keptOverTime({ inputShapes, weights }: LayerDescription): number {
+  const [time = 0] = inputShapes[0]
+  const states = Object.entries(weights).filter(([name]) => name.endsWith('recurrent-kernel'))
+  return states.reduce((sum, [, { shape }]) => sum + time * ((shape[0] ?? 0) + (shape[1] ?? 0)), 0)
 }
 
 /** A batch larger than the data holds all of it. */
 function largestBatch({ batchSize }: TrainingJobSpec, trainRows: number): number {
   return Math.max(1, Math.min(batchSize, trainRows))
-}
-
-/** Numbers that the optimizer keeps for each weight. */
-function slotsOf(optimizer: OptimizerSpec): number {
-  if (optimizer.kind === 'adam') return 2
-  return optimizer.momentum > 0 ? 1 : 0
 }
 
 function inGib(bytes: number): string {

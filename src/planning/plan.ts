@@ -1,13 +1,35 @@
 import type { DatasetSchema } from '../contracts/dataset.js'
-import type { TrainingJobSpec, TrainingPlan } from '../contracts/training-job.js'
+import type { TrainingPlan } from '../contracts/training-job.js'
+import type { TrainingJobSpec } from '../contracts/training-job-spec.js'
 import { EspalierError } from '../errors.js'
-import { checkData, checkModel, checkPruning, checkSchedules, type Finding } from './checks.js'
+import { checkClipping, checkData, checkModel, checkPruning, checkSparsity, type Finding } from './checks.js'
+import { checkEvaluation } from './evaluation-checks.js'
 import { checkMemory, estimateMemory } from './memory.js'
 import { matchesAny } from './patterns.js'
-import { expandModel } from './presets.js'
-import { describeLayers, kernelOf, type LayerDescription } from './shapes.js'
+import { dataShape, fillDefaults, type PlannedSpec } from './planned-spec.js'
+import { type ExpandedModel, expandModel } from './presets.js'
+import { checkLearningRate } from './schedule-checks.js'
+import { kernelOf } from './shape.js'
+import { describeLayers, type LayerDescription } from './shapes.js'
 
 const DEFAULT_EPOCHS = 10
+
+interface Plan extends TrainingPlan {
+  readonly spec: PlannedSpec
+}
+
+/** Rows of one update, the last of an epoch excepted. */
+export function rowsPerStep({ batchSize, optimizer }: Pick<TrainingJobSpec, 'batchSize' | 'optimizer'>): number {
+  return batchSize * optimizer.accumulateSteps
+}
+
+/** Rows that train and that are held out, of a training split of `rows`: by fraction, or the one fold of several. */
+function heldOut({ validation }: TrainingJobSpec, rows: number): { trainRows: number; validationRows: number } {
+  const { folds, fold = 0, fraction } = validation
+  if (folds === undefined) return splitRows(fraction, rows)
+  const validationRows = Math.floor(rows / folds) + (fold < rows % folds ? 1 : 0)
+  return { trainRows: rows - validationRows, validationRows }
+}
 
 /** Rows of the training split that train and that are held out; the held-out share is rounded to whole rows. */
 export function splitRows(fraction: number, rows: number): { trainRows: number; validationRows: number } {
@@ -29,25 +51,26 @@ export function prunedLayers(spec: TrainingJobSpec, layers: readonly LayerDescri
  * What a spec amounts to on a dataset, without running it; `plan.spec` has every default filled in, and planning it again changes nothing.
  * @throws SPEC_INVALID, or SPEC_OUT_OF_RANGE if only numbers are at fault, with all the errors found.
  */
-export function planTrainingJob(spec: TrainingJobSpec, dataset: DatasetSchema): TrainingPlan {
-  const { trainRows, validationRows } = splitRows(spec.validation.fraction, dataset.trainRows)
-  const stepsPerEpoch = Math.max(1, Math.ceil(trainRows / spec.batchSize))
+export function planTrainingJob(spec: TrainingJobSpec, dataset: DatasetSchema): Plan {
+  const { trainRows, validationRows } = heldOut(spec, dataset.trainRows)
+  const stepsPerEpoch = Math.max(1, Math.ceil(trainRows / rowsPerStep(spec)))
   const epochs = spec.epochs ?? DEFAULT_EPOCHS
   const steps = spec.steps ?? epochs * stepsPerEpoch
   const filled = fillDefaults(spec, dataset, epochs, steps)
 
-  const model = expandModel(spec.model)
-  const { layers, findings } = describeOrFind(model)
-  const modelFindings = layers === null ? findings : checkModel(spec, dataset, model, layers)
+  const { model, layers, findings } = describeOrFind(filled, dataset)
+  const modelFindings = model === null ? findings : checkModel(filled, dataset, model, layers)
   const found: Finding[] = [
-    ...checkData(spec, dataset, { trainRows, validationRows }),
+    ...checkData(spec, filled, dataset, { trainRows, validationRows }),
+    ...checkEvaluation(filled, dataset),
     ...modelFindings,
-    ...(layers === null ? [] : checkPruning(spec, layers)),
+    ...(model === null ? [] : [...checkPruning(spec, layers), ...checkClipping(filled, layers, steps)]),
     // Of a model that is refused anyhow the size says nothing.
-    ...(layers === null || modelFindings.length > 0 ? [] : checkMemory(spec, layers, trainRows)),
-    ...checkSchedules(filled, steps),
+    ...(model === null || modelFindings.length > 0 ? [] : checkMemory(spec, layers, trainRows)),
+    ...checkSparsity(filled, steps),
+    ...checkLearningRate(filled, steps),
   ]
-  if (layers === null || found.length > 0) throw rejection(found)
+  if (model === null || found.length > 0) throw rejection(found)
 
   const pruned = new Set(prunedLayers(spec, layers))
   return {
@@ -69,27 +92,20 @@ export function planTrainingJob(spec: TrainingJobSpec, dataset: DatasetSchema): 
   }
 }
 
-function fillDefaults(spec: TrainingJobSpec, dataset: DatasetSchema, epochs: number, steps: number): TrainingJobSpec {
-  const { optimizer } = spec
-  const { schedule } = optimizer
-  const filled = schedule.kind === 'cosine' ? { ...schedule, endStep: schedule.endStep ?? steps } : schedule
-  return {
-    ...spec,
-    ...(spec.steps === undefined ? { epochs } : {}),
-    metrics: spec.metrics ?? [dataset.target.kind === 'classes' ? 'accuracy' : 'mean-absolute-error'],
-    optimizer: { ...optimizer, schedule: filled },
-  }
-}
-
-function describeOrFind(model: Parameters<typeof describeLayers>[0]): {
-  layers: LayerDescription[] | null
-  findings: Finding[]
-} {
+function describeOrFind(
+  spec: PlannedSpec,
+  dataset: DatasetSchema,
+): { model: ExpandedModel | null; layers: LayerDescription[]; findings: Finding[] } {
   try {
-    return { layers: describeLayers(model), findings: [] }
+    const model = expandModel(spec.model, dataShape(dataset))
+    return { model, layers: describeLayers(model), findings: [] }
   } catch (error) {
     if (!(error instanceof EspalierError)) throw error
-    return { layers: null, findings: error.errors.map((field) => ({ ...field, code: 'SPEC_INVALID' })) }
+    return {
+      model: null,
+      layers: [],
+      findings: error.errors.map((field) => ({ ...field, code: 'SPEC_INVALID' })),
+    }
   }
 }
 

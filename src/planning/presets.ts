@@ -1,56 +1,65 @@
-import type { Layer, LayersModel, ModelSpec, PresetName } from '../contracts/model.js'
+import type { LayersModel, ModelSpec, PresetName } from '../contracts/model.js'
+import { fromKeras } from './keras/from-keras.js'
+import type { Named } from './layers/connect.js'
+import { lenet5, lenet300100 } from './presets/lenet.js'
+import { mlp } from './presets/mlp.js'
+import type { DataShape, Preset } from './presets/preset.js'
+import { resnet8, resnet20 } from './presets/resnet.js'
+import { charRnn, lstmClassifier, textCnn } from './presets/sequences.js'
+import { vggSmall } from './presets/vgg-small.js'
 
-const kernel = { useBias: true, kernelInitializer: 'glorot-uniform' } as const
-const dense = (units: number, activation: 'relu' | 'linear', name?: string): Layer => ({
-  type: 'dense',
-  ...(name === undefined ? {} : { name }),
-  units,
-  activation,
-  ...kernel,
-})
-const conv = (filters: number): Layer => ({
-  type: 'conv2d',
-  filters,
-  kernelSize: 5,
-  strides: 1,
-  padding: 'valid',
-  activation: 'linear',
-  ...kernel,
-})
-const pool: Layer = { type: 'max-pooling2d', poolSize: 2, padding: 'valid' }
+const mnist: DataShape = { exampleShape: [28, 28, 1], outputs: 10 }
+const cifar10: DataShape = { exampleShape: [32, 32, 3], outputs: 10 }
 
-/**
- * `lenet-300-100`: 784 – 300 ReLU – 100 ReLU – 10 (266,610 parameters). `lenet-5`: the variant of Caffe, without an activation after
- * the convolutions (431,080 parameters). The last layer is `output` and gives logits.
- * @see LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document recognition", 1998.
- */
-const PRESET_MODELS = {
-  'lenet-300-100': {
-    kind: 'layers',
-    inputShape: [784],
-    layers: [dense(300, 'relu'), dense(100, 'relu'), dense(10, 'linear', 'output')],
-  },
-  'lenet-5': {
-    kind: 'layers',
-    inputShape: [28, 28, 1],
-    layers: [conv(20), pool, conv(50), pool, { type: 'flatten' }, dense(500, 'relu'), dense(10, 'linear', 'output')],
-  },
-} as const satisfies Record<PresetName, LayersModel>
+/** Each with the data that it is usually shown on, which stand in where no others are given. */
+const PRESETS = {
+  'lenet-300-100': { build: lenet300100, usual: mnist },
+  'lenet-5': { build: lenet5, usual: mnist },
+  mlp: { build: mlp, usual: mnist },
+  'resnet-8': { build: resnet8, usual: cifar10 },
+  'resnet-20': { build: resnet20, usual: cifar10 },
+  'vgg-small': { build: vggSmall, usual: cifar10 },
+  'lstm-classifier': { build: lstmClassifier, usual: mnist },
+  // Tiny Shakespeare in pieces of 100 characters; the 10,000 words of IMDB, 200 of each review.
+  'char-rnn': { build: charRnn, usual: { exampleShape: [100], outputs: 65, vocabulary: 65 } },
+  'text-cnn': { build: textCnn, usual: { exampleShape: [200], outputs: 2, vocabulary: 10_000 } },
+} as const satisfies Record<PresetName, { build: Preset; usual: DataShape }>
 
-/** A layer as `expandModel` leaves it: with a name. */
-export type NamedLayer = Layer & { readonly name: string }
+export type NamedLayer = Named
 export interface NamedModel extends LayersModel {
   layers: NamedLayer[]
 }
+export interface ExpandedModel extends NamedModel {
+  /** Where in the spec each layer comes from: `/model/name`, `/model/layers/i` or `/model/topology/config/layers/i`. */
+  readonly pointers: readonly string[]
+}
 
-/** The layers that a model stands for, each with its name: `dense-2` is the second dense layer, named or not. */
-export function expandModel(model: ModelSpec): NamedModel {
-  const { inputShape, layers }: LayersModel = model.kind === 'preset' ? PRESET_MODELS[model.name] : model
+/**
+ * The layers that a model stands for, each with its name: `dense-2` is the second dense layer, named or not. A preset adapts to the data;
+ * without them it is built for the data that it is usually shown on.
+ * @throws SPEC_INVALID, with pointers into the spec, at a preset that cannot work on the data and at a topology that cannot be taken over.
+ */
+export function expandModel(model: ModelSpec, data?: DataShape): ExpandedModel {
+  switch (model.kind) {
+    case 'preset': {
+      const { build, usual } = PRESETS[model.name]
+      return named(build(data ?? usual), () => '/model/name')
+    }
+    case 'layers':
+      return named(model, (index) => `/model/layers/${index}`)
+    case 'keras': {
+      const { pointers, ...layers } = fromKeras(model.topology)
+      return named(layers, (index) => pointers[index] ?? '/model/topology')
+    }
+  }
+}
+
+function named({ inputShape, layers }: LayersModel, pointerOf: (index: number) => string): ExpandedModel {
   const seen = new Map<string, number>()
   const named = layers.map((layer) => {
     const position = (seen.get(layer.type) ?? 0) + 1
     seen.set(layer.type, position)
     return { ...layer, name: layer.name ?? `${layer.type}-${position}` }
   })
-  return { kind: 'layers', inputShape: [...inputShape], layers: named }
+  return { kind: 'layers', inputShape: [...inputShape], layers: named, pointers: layers.map((_, i) => pointerOf(i)) }
 }

@@ -1,136 +1,102 @@
-import type { Layer, LayersModel } from '../contracts/model.js'
+import type { Layer } from '../contracts/model.js'
 import type { FieldError } from '../contracts/parse.js'
 import { EspalierError } from '../errors.js'
-import { expandModel, type NamedLayer } from './presets.js'
-
-export type Shape = readonly number[]
+import { INPUT, type Named, type WeightSpec } from './layers/connect.js'
+import { connect } from './layers/registry.js'
+import type { NamedModel } from './presets.js'
+import { type Shape, show, sizeOf } from './shape.js'
 
 export interface LayerDescription {
   readonly name: string
   readonly type: Layer['type']
-  /** Of one example, without the batch axis. */
-  readonly inputShape: Shape
+  /** Names of the layers that it takes, or `input`. */
+  readonly inputs: readonly [string, ...string[]]
+  /** Of one example, without the batch axis, in the order of `inputs`. */
+  readonly inputShapes: readonly [Shape, ...Shape[]]
   readonly outputShape: Shape
+  /** Numbers that are trained. */
   readonly parameters: number
   /** By full name, such as `dense-1/kernel`. */
-  readonly weights: Readonly<Record<string, Shape>>
+  readonly weights: Readonly<Record<string, WeightSpec>>
 }
 
-export const sizeOf = (shape: Shape): number => shape.reduce((product, extent) => product * extent, 1)
-export const kernelOf = (layer: string): string => `${layer}/kernel`
-export const biasOf = (layer: string): string => `${layer}/bias`
-export const pair = (window: number | readonly [number, number]): readonly [number, number] =>
-  typeof window === 'number' ? [window, window] : window
+/** Layers with their names and, if they come from a spec, where each stands in it. */
+type DescribedModel = NamedModel & { readonly pointers?: readonly string[] }
 
 /**
- * Shapes and weights of every layer, in order.
- * @throws SPEC_INVALID with pointer `/model/layers/i` at the first layer that does not connect, or at a name used twice.
+ * Wiring, shapes and weights of every layer, in order.
+ * @throws SPEC_INVALID with a pointer into the spec, such as `/model/layers/i`, at the first layer that does not connect, at names used twice, at inputs that name
+ * no earlier layer, and at layers that nothing uses.
  */
-export function describeLayers(model: LayersModel): LayerDescription[] {
-  const { layers } = expandModel(model)
-  const repeated = repeatedNames(layers)
-  if (repeated.length > 0) throw invalid(repeated)
-  const described: LayerDescription[] = []
-  let inputShape: Shape = model.inputShape
-  layers.forEach((layer, index) => {
-    const description = describe(layer, inputShape, (detail) =>
-      invalid([{ pointer: `/model/layers/${index}`, detail: `layer '${layer.name}': ${detail}` }]),
-    )
-    described.push(description)
-    inputShape = description.outputShape
+export function describeLayers({ inputShape, layers, pointers = [] }: DescribedModel): LayerDescription[] {
+  const pointerOf = (index: number) => pointers[index] ?? `/model/layers/${index}`
+  const misnamed = wrongNames(layers, pointerOf)
+  if (misnamed.length > 0) throw invalid(misnamed)
+  const shapes = new Map<string, Shape>([[INPUT, inputShape]])
+  const described = layers.map((layer, index) => {
+    const [first = INPUT, ...others] = inputsOf(layers, index)
+    const shapeOf = (name: string): Shape => shapes.get(name) ?? inputShape
+    const inputShapes: [Shape, ...Shape[]] = [shapeOf(first), ...others.map(shapeOf)]
+    const reject = (detail: string) =>
+      invalid([{ pointer: pointerOf(index), detail: `layer '${layer.name}': ${detail}` }])
+    const { outputShape, weights } = connect({ ...layer, inputs: [first, ...others] }, inputShapes, reject)
+    if (outputShape.some((extent) => extent < 1)) throw reject(`its output would be ${show(outputShape)}`)
+    shapes.set(layer.name, outputShape)
+    const byName = Object.fromEntries(Object.entries(weights).map(([name, spec]) => [`${layer.name}/${name}`, spec]))
+    return {
+      name: layer.name,
+      type: layer.type,
+      inputs: [first, ...others] as const,
+      inputShapes,
+      outputShape,
+      parameters: Object.values(weights).reduce((sum, spec) => sum + (spec.trainable ? sizeOf(spec.shape) : 0), 0),
+      weights: byName,
+    }
   })
+  const unused = unusedLayers(described, pointerOf)
+  if (unused.length > 0) throw invalid(unused)
   return described
 }
 
-type Reject = (detail: string) => EspalierError
-
-function describe(layer: NamedLayer, inputShape: Shape, reject: Reject): LayerDescription {
-  const { outputShape, weights } = connect(layer, inputShape, reject)
-  const parameters = Object.values(weights).reduce((sum, shape) => sum + sizeOf(shape), 0)
-  return { name: layer.name, type: layer.type, inputShape, outputShape, parameters, weights }
+/** The layer before, unless the layer says otherwise. */
+function inputsOf(layers: readonly Named[], index: number): readonly string[] {
+  return layers[index]?.inputs ?? [layers[index - 1]?.name ?? INPUT]
 }
 
-function connect(
-  layer: NamedLayer,
-  inputShape: Shape,
-  reject: Reject,
-): { outputShape: Shape; weights: Record<string, Shape> } {
-  switch (layer.type) {
-    case 'dense': {
-      const [inputs, ...rest] = inputShape
-      if (inputs === undefined || rest.length > 0)
-        throw reject(`dense takes [features] but its input is ${show(inputShape)}; put a flatten layer before it`)
-      return { outputShape: [layer.units], weights: weightsOf(layer, [inputs, layer.units]) }
-    }
-    case 'conv2d': {
-      const channels = image(inputShape, reject)[2]
-      const [height, width] = pair(layer.kernelSize)
-      const extents = slide(inputShape, layer.kernelSize, layer.strides, layer.padding, reject)
-      return {
-        outputShape: [...extents, layer.filters],
-        weights: weightsOf(layer, [height, width, channels, layer.filters]),
-      }
-    }
-    case 'max-pooling2d':
-    case 'average-pooling2d': {
-      const channels = image(inputShape, reject)[2]
-      const strides = layer.strides ?? layer.poolSize
-      return {
-        outputShape: [...slide(inputShape, layer.poolSize, strides, layer.padding, reject), channels],
-        weights: {},
-      }
-    }
-    case 'flatten':
-      return { outputShape: [sizeOf(inputShape)], weights: {} }
-    case 'activation':
-      return { outputShape: inputShape, weights: {} }
-  }
-}
-
-function weightsOf(layer: { name: string; useBias: boolean }, kernel: Shape): Record<string, Shape> {
-  const bias = layer.useBias ? { [biasOf(layer.name)]: kernel.slice(-1) } : {}
-  return { [kernelOf(layer.name)]: kernel, ...bias }
-}
-
-function image(shape: Shape, reject: Reject): readonly [number, number, number] {
-  const [height, width, channels, ...rest] = shape
-  if (height === undefined || width === undefined || channels === undefined || rest.length > 0)
-    throw reject(`it takes [height, width, channels] but its input is ${show(shape)}`)
-  return [height, width, channels]
-}
-
-type Window = number | readonly [number, number]
-
-/** `valid`: ⌊(extent − window) / stride⌋ + 1; `same`: ⌈extent / stride⌉. */
-function slide(
-  inputShape: Shape,
-  window: Window,
-  strides: Window,
-  padding: 'valid' | 'same',
-  reject: Reject,
-): number[] {
-  const extents = image(inputShape, reject).slice(0, 2)
-  const sizes = pair(window)
-  const steps = pair(strides)
-  return extents.map((extent, axis) => {
-    const size = sizes[axis] ?? 1
-    const step = steps[axis] ?? 1
-    if (padding === 'same') return Math.ceil(extent / step)
-    if (size > extent) throw reject(`its window ${show(sizes)} is larger than its input ${show(inputShape)}`)
-    return Math.floor((extent - size) / step) + 1
+function wrongNames(layers: readonly Named[], pointerOf: (index: number) => string): FieldError[] {
+  const position = new Map<string, number>()
+  const found: FieldError[] = []
+  layers.forEach(({ name }, index) => {
+    const pointer = pointerOf(index)
+    const first = position.get(name)
+    if (name === INPUT) found.push({ pointer: `${pointer}/name`, detail: `'${INPUT}' is the name of the examples` })
+    else if (first !== undefined)
+      found.push({ pointer: `${pointer}/name`, detail: `layer ${first} is called '${name}' already` })
+    inputsOf(layers, index).forEach((input, place) => {
+      if (input !== INPUT && !position.has(input))
+        found.push({
+          pointer: `${pointer}/inputs/${place}`,
+          detail: `'${input}' is neither '${INPUT}' nor the name of an earlier layer`,
+        })
+    })
+    if (first === undefined) position.set(name, index)
   })
+  return found
 }
 
-function repeatedNames(layers: readonly NamedLayer[]): FieldError[] {
-  return layers.flatMap(({ name }, index) => {
-    const first = layers.findIndex((other) => other.name === name)
-    return first === index
+function unusedLayers(described: readonly LayerDescription[], pointerOf: (index: number) => string): FieldError[] {
+  const used = new Set(described.flatMap(({ inputs }) => inputs))
+  return described.slice(0, -1).flatMap(({ name }, index) =>
+    used.has(name)
       ? []
-      : [{ pointer: `/model/layers/${index}/name`, detail: `layer ${first} is called '${name}' already` }]
-  })
+      : [
+          {
+            pointer: pointerOf(index),
+            detail: `layer '${name}' leads nowhere: no later layer has it as an input`,
+          },
+        ],
+  )
 }
-
-export const show = (shape: Shape): string => `[${shape.join(', ')}]`
 
 function invalid(errors: FieldError[]): EspalierError {
   return new EspalierError('SPEC_INVALID', errors.map(({ detail }) => detail).join('; '), errors)

@@ -1,7 +1,9 @@
 import type { DatasetSchema } from '../contracts/dataset.js'
 import type { EventType } from '../contracts/event.js'
+import type { ReportBodies, ReportKind } from '../contracts/job-report.js'
 import type { MetricSeries } from '../contracts/metric.js'
-import type { EnginePins, JobFailure, JobProgress, JobResult, TrainingJobSpec } from '../contracts/training-job.js'
+import type { EnginePins, JobFailure, JobProgress, JobResult } from '../contracts/training-job.js'
+import type { TrainingJobSpec } from '../contracts/training-job-spec.js'
 import type { StorageConfig } from '../storage/object-store.js'
 
 /** Messages between the worker (parent, owns the database) and the trainer (child, owns TensorFlow), over the IPC channel of `fork`. */
@@ -41,6 +43,13 @@ export type FromTrainer =
       readonly key: string
       readonly bytes: number
       readonly sha256: string
+    }
+  | {
+      readonly type: 'report'
+      readonly kind: ReportKind
+      /** Updates done. */
+      readonly step: number
+      readonly body: ReportBodies[ReportKind]
     }
   | { readonly type: 'succeeded'; readonly result: JobResult }
   | { readonly type: 'failed'; readonly failure: JobFailure }

@@ -9,7 +9,10 @@ import { removeObjects } from './remove-objects.js'
 export type RecordedMessage = Exclude<FromTrainer, ClosingMessage>
 
 export interface RecorderContext {
-  readonly attempts: Pick<Attempts, 'saveProgress' | 'addMetrics' | 'addEvent' | 'addCheckpoint' | 'addArtifact'>
+  readonly attempts: Pick<
+    Attempts,
+    'saveProgress' | 'addMetrics' | 'addEvent' | 'addCheckpoint' | 'addArtifact' | 'saveReport'
+  >
   readonly store: Pick<ObjectStore, 'delete'>
   readonly log: Log
 }
@@ -73,6 +76,9 @@ export function makeRecorder(
         const { type: _, ...artifact } = message
         return attempts.addArtifact(ref, artifact)
       }
+      case 'report':
+        await attempts.saveReport(ref, message.kind, message.step, message.body)
+        return []
     }
   }
   /** The keys of an attempt are its own, so an object that was refused a row is nobody's. */

@@ -116,6 +116,7 @@ function makeReport(store: ObjectStore, keyPrefix: string): TrainReport {
     progress: (progress) => post({ type: 'progress', progress }),
     metrics: (series) => post({ type: 'metrics', series }),
     event: (event, data) => post({ type: 'event', event, data }),
+    report: (kind, step, body) => post({ type: 'report', kind, step, body }),
     async checkpoint(step, bytes) {
       const key = `${keyPrefix}checkpoint-${step}.safetensors`
       const stored = await put(`the checkpoint of step ${step}`, key, bytes)

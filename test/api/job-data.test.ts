@@ -26,6 +26,7 @@ beforeAll(async () => {
         values: LOSS.slice(from, from + 500),
       },
       { name: 'sparsity', steps: [from], values: [0] },
+      { name: 'clipping.dense-1.norm', steps: [from], values: [2] },
     ])
   const key = `jobs/${id}/1/${NAME}`
   const { bytes, sha256 } = await scene.store.put(key, FILE)
@@ -39,6 +40,11 @@ const get = (path: string, headers: Record<string, string> = {}, method: 'GET' |
   scene.app.inject({ method, url: `/v1/training-jobs/${id}/${path}`, headers: { ...scene.auth, ...headers } })
 
 describe('metrics', () => {
+  it('of a layer come by name only', async () => {
+    const { data } = (await get('metrics?names=clipping.dense-1.norm,clipping.dense-2.scale&toStep=600')).json()
+    expect(data).toEqual([{ name: 'clipping.dense-1.norm', steps: [0, 500], values: [2, 2] }])
+  })
+
   it('are whole without points', async () => {
     const { data } = (await get('metrics')).json()
     expect(data.map((series: { name: string }) => series.name)).toEqual(['loss', 'sparsity'])
@@ -72,6 +78,9 @@ describe('metrics', () => {
     ['toStep=99999999999', '/toStep'],
     ['name=loss', '/name'],
     ['names=loss,speed', '/names'],
+    ['names=clipping.dense-1.speed', '/names'],
+    ['names=clipping..norm', '/names'],
+    ['names=clipping.a/b.norm', '/names'],
     ['fromStep=5&toStep=4', '/toStep'],
   ])('refuse ?%s', async (query, pointer) => {
     expect(pointersOf(problemOf(await get(`metrics?${query}`), 400, 'REQUEST_INVALID'))).toEqual([pointer])

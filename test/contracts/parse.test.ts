@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { type TSchema, Type } from 'typebox'
 import { describe, expect, it } from 'vitest'
 import { parse } from '../../src/contracts/parse.js'
-import { TrainingJobSpec } from '../../src/contracts/training-job.js'
+import { TrainingJobSpec } from '../../src/contracts/training-job-spec.js'
 
 const MINIMAL = {
   datasetId: 'ds_01979f4e-8f43-7b1c-a3a0-1f2d3c4b5a69',
@@ -26,7 +26,7 @@ describe('defaults', () => {
     expect(parsed).toMatchObject({
       ok: true,
       value: {
-        loss: 'sparse-categorical-crossentropy',
+        lossOptions: {},
         batchSize: 128,
         validation: { fraction: 0 },
         checkpoints: { everySteps: 500, keep: 3 },
@@ -116,7 +116,9 @@ describe('errors', () => {
 
   it('say what is allowed', () => {
     const [error] = errorsOf(TrainingJobSpec, { ...MINIMAL, clipping: { mode: 'agc' } })
-    expect(error?.detail).toBe('must be one of: "none", "value", "norm", "global-norm"')
+    expect(error?.detail).toBe(
+      'must be one of: "none", "value", "norm", "global-norm", "block-rms", "adaptive", "auto", "z-score", "ada-gc"',
+    )
   })
 
   it('are at most twenty', () => {

@@ -66,6 +66,7 @@ describe('a table that is right', () => {
       target: { kind: 'classes', names: ['Iris', 'setosa', 'virginica'] },
       trainRows: 4,
       testRows: 0,
+      classCounts: [1, 2, 1],
     })
     expect(tensors['train.labels']).toEqual({ type: 'int32', shape: [4], values: Int32Array.from([1, 2, 0, 1]) })
   })
@@ -128,6 +129,7 @@ describe('a table that is wrong', () => {
     ['an open quotation mark', 'a,b\n1,"2\n3,4\n', ['quotation mark']],
     ['numbers where the names should be', '1,2\n3,4\n', ['must name the columns']],
     ['one class', 'a,y\n1,0\n2,0\n', ['same label']],
+    ['a column named __proto__', 'a,__proto__,y\n1,2,3\n', ['column 2: no column may be named "__proto__"']],
     ['NUL in a label', 'a,y\n1,x\0\n2,z\n', ['control character']],
     ['NUL in the header', 'a\0,y\n1,2\n', ['control character']],
   ])('%s', async (_, csv, expected) => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { StoredTensors } from '../../src/formats/safetensors.js'
 import { encodeSafetensors } from '../../src/formats/safetensors.js'
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from '../../src/ml/checkpoint.js'
+import { emptyRunning } from '../../src/ml/running.js'
 
 const state: StoredTensors = {
   'dense-1/kernel': { type: 'float32', shape: [2, 2], values: Float32Array.of(1.5, -0, 1e-42, 3.4e38) },
@@ -10,9 +11,11 @@ const state: StoredTensors = {
 const checkpoint: Checkpoint = {
   step: 12,
   pins: { tensorflow: '2.21.0', device: 'cpu', intraOpThreads: 2, oneDnn: true, xla: true, seed: 7 },
-  running: { clippedSteps: 3, epoch: { epoch: 1, steps: 2, examples: 20, sums: { loss: 0.1 + 0.2 } } },
+  running: { ...emptyRunning, clippedSteps: 3, epoch: { epoch: 1, steps: 2, examples: 20, sums: { loss: 0.1 + 0.2 } } },
   validationDue: true,
   state,
+  best: { 'dense-1/kernel': { type: 'float32', shape: [1], values: Float32Array.of(2) } },
+  lastGood: null,
 }
 
 describe('a checkpoint', () => {

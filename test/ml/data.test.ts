@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { DatasetSchema } from '../../src/contracts/dataset.js'
 import type { StoredTensors } from '../../src/formats/safetensors.js'
 import { prepareData } from '../../src/ml/data.js'
-import { specOf } from '../planning/fixtures.js'
+import { filledSpecOf } from '../planning/fixtures.js'
 
 const table: DatasetSchema = {
   exampleShape: [2],
@@ -22,7 +22,7 @@ const data = tensors([1, 5, 3, 5, 5, 5, 7, 5], [0, 1, 0, 1])
 
 describe('prepareData', () => {
   it('standardizes each column by the training rows; a column that never changes has deviation 1', () => {
-    const { state, normalization, testRows } = prepareData(data, table, specOf())
+    const { state, normalization, testRows } = prepareData(data, table, filledSpecOf())
     // column a: 1, 3, 5, 7: mean 4, deviation √((9 + 1 + 1 + 9) / 4) = √5
     expect(normalization).toEqual({ mean: [4, 5], deviation: [Math.sqrt(5), 1] })
     expect([...testRows]).toEqual([4])
@@ -37,7 +37,7 @@ describe('prepareData', () => {
     const { state } = prepareData(
       tensors([16_777_214, 0, 16_777_216, 0, 16_777_214, 0, 16_777_216, 0], [0, 0, 1, 1]),
       table,
-      specOf(),
+      filledSpecOf(),
     )
     expect([...(state['data/features']?.values ?? [])].filter((_, index) => index % 2 === 0).slice(0, 4)).toEqual([
       -1, 1, -1, 1,
@@ -45,7 +45,7 @@ describe('prepareData', () => {
   })
 
   it('leaves the data alone under none', () => {
-    const { state, normalization } = prepareData(data, table, specOf({ normalization: 'none' }))
+    const { state, normalization } = prepareData(data, table, filledSpecOf({ normalization: 'none' }))
     expect(normalization).toBeNull()
     expect([...(state['data/features']?.values ?? [])].slice(0, 4)).toEqual([1, 5, 3, 5])
   })
@@ -65,7 +65,7 @@ describe('prepareData', () => {
         'train.labels': { type: 'int32', shape: [2], values: Int32Array.of(0, 1) },
       },
       images,
-      specOf(),
+      filledSpecOf(),
     )
     // channel 0: 0, 2, 4, 6: mean 3, deviation √5; channel 1: 10, 10, 10, 14: mean 11, deviation √3
     expect(normalization).toEqual({ mean: [3, 11], deviation: [Math.sqrt(5), Math.sqrt(3)] })
@@ -77,7 +77,7 @@ describe('prepareData', () => {
   })
 
   it('holds out rows by the seed and never measures them', () => {
-    const spec = specOf({ validation: { fraction: 0.5 }, seed: 3 })
+    const spec = filledSpecOf({ validation: { fraction: 0.5 }, seed: 3 })
     const { trainRows, validationRows, normalization } = prepareData(data, table, spec)
     expect([...trainRows, ...validationRows].sort()).toEqual([0, 1, 2, 3])
     expect(validationRows.length).toBe(2)
@@ -91,7 +91,7 @@ describe('prepareData', () => {
   })
 
   it('names the row of a label that is no class', () => {
-    expect(() => prepareData(tensors([1, 2, 3, 4, 5, 6, 7, 8], [0, 1, 2, 1]), table, specOf())).toThrowError(
+    expect(() => prepareData(tensors([1, 2, 3, 4, 5, 6, 7, 8], [0, 1, 2, 1]), table, filledSpecOf())).toThrowError(
       expect.objectContaining({ code: 'DATASET_INVALID', message: expect.stringContaining('row 2: label 2') }),
     )
   })

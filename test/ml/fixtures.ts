@@ -1,10 +1,12 @@
 import type { DatasetSchema } from '../../src/contracts/dataset.js'
 import type { EventType } from '../../src/contracts/event.js'
+import type { ReportBodies, ReportKind } from '../../src/contracts/job-report.js'
 import type { MetricSeries } from '../../src/contracts/metric.js'
 import type { EnginePins, JobProgress } from '../../src/contracts/training-job.js'
 import type { StoredTensors } from '../../src/formats/safetensors.js'
 import { makeRandom } from '../../src/ml/random.js'
 import type { TrainOptions, TrainReport } from '../../src/ml/train.js'
+import { planTrainingJob } from '../../src/planning/plan.js'
 import { specOf } from '../planning/fixtures.js'
 
 const TRAIN = 90
@@ -62,6 +64,11 @@ export function moonSpec(fields: Record<string, unknown> = {}) {
   })
 }
 
+/** The same with the defaults that depend on the data. */
+export function plannedMoonSpec(fields: Record<string, unknown> = {}, schema = moons) {
+  return planTrainingJob(moonSpec(fields), schema).spec
+}
+
 export interface Recorded {
   readonly report: TrainReport
   readonly started: { pins: EnginePins; steps: number; parameters: number }[]
@@ -69,6 +76,7 @@ export interface Recorded {
   /** Metrics and checkpoints in the order in which they came. */
   readonly log: ({ kind: 'metrics'; series: MetricSeries[] } | { kind: 'checkpoint'; step: number })[]
   readonly events: { type: EventType; data: Record<string, unknown> }[]
+  readonly reports: { kind: ReportKind; step: number; body: ReportBodies[ReportKind] }[]
   readonly checkpoints: Map<number, Uint8Array>
   readonly artifacts: Map<string, Uint8Array>
   /** All values of a series by step. @throws Error if a step came twice */
@@ -81,6 +89,7 @@ export function recorder(onCheckpoint: (step: number) => void = () => undefined)
     progress: [],
     log: [],
     events: [],
+    reports: [],
     checkpoints: new Map(),
     artifacts: new Map(),
     series(name) {
@@ -100,6 +109,7 @@ export function recorder(onCheckpoint: (step: number) => void = () => undefined)
       progress: (progress) => recorded.progress.push(progress),
       metrics: (series) => recorded.log.push({ kind: 'metrics', series }),
       event: (type, data) => recorded.events.push({ type, data }),
+      report: (kind, step, body) => recorded.reports.push({ kind, step, body }),
       async checkpoint(step, bytes) {
         recorded.log.push({ kind: 'checkpoint', step })
         recorded.checkpoints.set(step, bytes)

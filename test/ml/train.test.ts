@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { TrainingJobSpec } from '../../src/contracts/training-job.js'
+import type { TrainingJobSpec } from '../../src/contracts/training-job-spec.js'
 import { decodeSafetensors } from '../../src/formats/safetensors.js'
 import { decodeSparse } from '../../src/formats/sparse.js'
 import { decodeCheckpoint, encodeCheckpoint } from '../../src/ml/checkpoint.js'

@@ -10,12 +10,12 @@ import { tensorAt } from '../../src/ml/optimizers/optimizer.js'
 import { train } from '../../src/ml/train.js'
 import { cpuClock, planXla, raceXla } from '../../src/ml/xla-choice.js'
 import { expandModel } from '../../src/planning/presets.js'
-import { specOf } from '../planning/fixtures.js'
-import { moonSpec, optionsFor, recorder } from './fixtures.js'
+import { filledSpecOf } from '../planning/fixtures.js'
+import { optionsFor, plannedMoonSpec, recorder } from './fixtures.js'
 
 describe('planXla', () => {
   const plan = (fields: Record<string, unknown>, steps: number, batches = 1) => {
-    const spec = specOf(fields)
+    const spec = filledSpecOf(fields)
     return planXla(spec, buildModel(expandModel(spec.model), spec.loss), steps, batches)
   }
 
@@ -66,7 +66,7 @@ describe('raceXla', () => {
 
 describe('a job with XLA', () => {
   it('chosen by a race stores the choice before the first step, and is not raced again', async () => {
-    const spec = moonSpec({ epochs: undefined, steps: 2000 })
+    const spec = plannedMoonSpec({ epochs: undefined, steps: 2000 })
     const stopping = new AbortController()
     const first = recorder(() => stopping.abort('shutdown'))
     expect(await train(optionsFor(first, { spec, signal: stopping.signal }))).toEqual({ kind: 'stopped', step: 0 })
@@ -87,7 +87,7 @@ describe('a job with XLA', () => {
   })
 
   it('says so in its pins, keeps to it when resumed, and repeats', async () => {
-    const spec = moonSpec({ engine: { xla: 'always' }, epochs: 4, checkpoints: { everySteps: 8 } })
+    const spec = plannedMoonSpec({ engine: { xla: 'always' }, epochs: 4, checkpoints: { everySteps: 8 } })
     const whole = recorder()
     const outcome = await train(optionsFor(whole, { spec }))
     const checkpoint = whole.checkpoints.get(8) ?? new Uint8Array()

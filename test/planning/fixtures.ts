@@ -1,6 +1,8 @@
 import type { DatasetSchema } from '../../src/contracts/dataset.js'
 import { parse } from '../../src/contracts/parse.js'
-import { TrainingJobSpec } from '../../src/contracts/training-job.js'
+import { TrainingJobSpec } from '../../src/contracts/training-job-spec.js'
+import { EspalierError } from '../../src/errors.js'
+import { fillDefaults, type PlannedSpec } from '../../src/planning/planned-spec.js'
 
 /** A spec as the api would hand it on: parsed, defaults filled in. */
 export function specOf(fields: Record<string, unknown> = {}): TrainingJobSpec {
@@ -11,6 +13,11 @@ export function specOf(fields: Record<string, unknown> = {}): TrainingJobSpec {
   })
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.errors))
   return parsed.value
+}
+
+/** The same with the defaults that depend on the data, of class labels here. */
+export function filledSpecOf(fields: Record<string, unknown> = {}): PlannedSpec {
+  return fillDefaults(specOf(fields), mnist, 10, 1000)
 }
 
 export const mnist: DatasetSchema = {
@@ -29,4 +36,15 @@ export const houses: DatasetSchema = {
   target: { kind: 'number', size: 1 },
   trainRows: 10,
   testRows: 0,
+}
+
+/** The error that an action ends with; none is an error too. */
+export function caught(action: () => unknown): EspalierError {
+  try {
+    action()
+  } catch (error) {
+    if (error instanceof EspalierError) return error
+    throw error
+  }
+  throw new Error('nothing was thrown')
 }

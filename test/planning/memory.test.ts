@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { EspalierError } from '../../src/errors.js'
-import { evaluationBatch } from '../../src/planning/memory.js'
+import { estimateMemory, evaluationBatch } from '../../src/planning/memory.js'
 import { planTrainingJob } from '../../src/planning/plan.js'
 import { expandModel } from '../../src/planning/presets.js'
 import { describeLayers } from '../../src/planning/shapes.js'
@@ -29,6 +29,15 @@ describe('the memory of a plan', () => {
     ['sgd: weights and gradients', { optimizer: { kind: 'sgd' } }, 2],
     ['momentum: one slot', { optimizer: { kind: 'sgd', momentum: 0.9 } }, 3],
     ['adam: two slots', {}, 4],
+    ['amsgrad: three slots', { optimizer: { kind: 'adam', amsgrad: true } }, 5],
+    [
+      'centred rmsprop with momentum: three slots',
+      { optimizer: { kind: 'rmsprop', momentum: 0.9, centered: true } },
+      5,
+    ],
+    ['lion: one slot', { optimizer: { kind: 'lion' } }, 3],
+    ['an average over the steps', { optimizer: { kind: 'adam', ema: { decay: 0.99 } } }, 5],
+    ['accumulated gradients', { optimizer: { kind: 'adam', accumulateSteps: 4 } }, 5],
     ['masks', { pruning: { schedule: { kind: 'one-shot', finalSparsity: 0.5, beginStep: 0 } } }, 5],
   ])('counts activations three times, and %s', (_, fields, copies) => {
     expect(memoryOf({ batchSize: 100, ...fields })).toBe(activations + 266_610 * 4 * copies)
@@ -55,7 +64,10 @@ describe('a job beyond 8 GiB is refused', () => {
     expect(error.code).toBe('SPEC_OUT_OF_RANGE')
     expect(error.errors.map(({ pointer }) => pointer)).toEqual(['/batchSize'])
     const detail = error.errors[0]?.detail ?? ''
-    expect(detail).toMatch(/about \d+\.\d\d GiB: 0\.00 GiB for the weights and .* a batch of 60000; at most 8\.00 GiB/)
+    // 784 + 784 · 256 + 256 + 256 + 10 activations; 256 + 256 + 256 · 10 + 10 weights
+    expect(detail).toMatch(
+      /about \d+\.\d\d GiB: 0\.00 GiB for 3082 weights, .* for the 202010 activations an example of a batch of 60000; at most 8\.00 GiB/,
+    )
     const fitting = Number(/a batch of (\d+) would fit/.exec(detail)?.[1])
     expect(memoryOf({ model: wide(256), batchSize: fitting })).toBeLessThanOrEqual(8 * 2 ** 30)
     expect(rejection({ model: wide(256), batchSize: fitting + 1 }).errors[0]?.pointer).toBe('/batchSize')
@@ -82,5 +94,28 @@ describe('the batch of an evaluation', () => {
       layers: [...wide(65_536).layers.slice(0, 1), { type: 'flatten' }, { type: 'flatten' }],
     }
     expect(evaluationBatch(layersOf(deep))).toBe(1)
+  })
+})
+
+describe('layers with a state', () => {
+  it('keep their gates and their state of every step', () => {
+    const model = {
+      kind: 'layers' as const,
+      inputShape: [7, 3],
+      layers: [{ type: 'lstm', units: 5 }],
+    }
+    const described = layersOf(model)
+    // 7 · (4 · 5 + 5) kept, 21 in, 5 out: 201 numbers. 4 · 5 · (3 + 5 + 1) = 180 weights, four copies under Adam.
+    expect(estimateMemory(specOf({ batchSize: 2 }), described, 10)).toEqual({
+      perExample: 201 * 4 * 3,
+      weights: 180 * 4 * 4,
+      total: 2 * 201 * 4 * 3 + 180 * 4 * 4,
+    })
+  })
+
+  it('have moving statistics twice: before and after the step', () => {
+    const described = layersOf({ kind: 'layers', inputShape: [8], layers: [{ type: 'batch-normalization' }] })
+    // gamma and beta in four copies, mean and variance in two
+    expect(estimateMemory(specOf(), described, 10).weights).toBe((16 * 4 + 16 * 2) * 4)
   })
 })

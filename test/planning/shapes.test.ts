@@ -1,49 +1,19 @@
 import { describe, expect, it } from 'vitest'
-import type { LayersModel } from '../../src/contracts/model.js'
 import { LayersModel as Schema } from '../../src/contracts/model.js'
 import { parse } from '../../src/contracts/parse.js'
-import { EspalierError } from '../../src/errors.js'
-import { expandModel } from '../../src/planning/presets.js'
+import { expandModel, type NamedModel } from '../../src/planning/presets.js'
 import { describeLayers } from '../../src/planning/shapes.js'
+import { caught } from './fixtures.js'
 
-function layers(inputShape: number[], ...layers: Record<string, unknown>[]): LayersModel {
+function layers(inputShape: number[], ...layers: Record<string, unknown>[]): NamedModel {
   const parsed = parse(Schema, { kind: 'layers', inputShape, layers })
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.errors))
-  return parsed.value
+  return expandModel(parsed.value)
 }
-
-describe('presets', () => {
-  it('lenet-300-100 has 266,610 parameters, 266,200 of them in kernels', () => {
-    const described = describeLayers(expandModel({ kind: 'preset', name: 'lenet-300-100' }))
-    expect(described.map(({ name, outputShape }) => [name, outputShape])).toEqual([
-      ['dense-1', [300]],
-      ['dense-2', [100]],
-      ['output', [10]],
-    ])
-    expect(described.reduce((sum, { parameters }) => sum + parameters, 0)).toBe(266_610)
-    expect(described[1]?.weights).toEqual({ 'dense-2/kernel': [300, 100], 'dense-2/bias': [100] })
-  })
-
-  it('lenet-5 is the variant of Caffe with 431,080 parameters', () => {
-    const described = describeLayers(expandModel({ kind: 'preset', name: 'lenet-5' }))
-    expect(described.map(({ name, outputShape }) => [name, outputShape])).toEqual([
-      ['conv2d-1', [24, 24, 20]],
-      ['max-pooling2d-1', [12, 12, 20]],
-      ['conv2d-2', [8, 8, 50]],
-      ['max-pooling2d-2', [4, 4, 50]],
-      ['flatten-1', [800]],
-      ['dense-1', [500]],
-      ['output', [10]],
-    ])
-    expect(described.reduce((sum, { parameters }) => sum + parameters, 0)).toBe(431_080)
-  })
-})
 
 describe('describeLayers', () => {
   it('counts a named layer in the position of its type', () => {
-    const { layers: named } = expandModel(
-      layers([4], { type: 'dense', units: 3, name: 'hidden' }, { type: 'dense', units: 2 }),
-    )
+    const { layers: named } = layers([4], { type: 'dense', units: 3, name: 'hidden' }, { type: 'dense', units: 2 })
     expect(named.map(({ name }) => name)).toEqual(['hidden', 'dense-2'])
   })
 
@@ -56,12 +26,26 @@ describe('describeLayers', () => {
       ),
     )
     expect(conv?.outputShape).toEqual([4, 9, 4])
-    expect(conv?.weights).toEqual({ 'conv2d-1/kernel': [3, 2, 2, 4] })
+    expect(conv?.weights).toEqual({
+      'conv2d-1/kernel': { shape: [3, 2, 2, 4], initializer: 'glorot-uniform', trainable: true },
+    })
     expect(pool?.outputShape).toEqual([2, 4, 4])
   })
 
   it.each([
-    ['dense on an image', layers([4, 4, 1], { type: 'dense', units: 2 }), '/model/layers/0', /flatten/],
+    [
+      'an input that comes later',
+      layers([4], { type: 'flatten', inputs: ['b'] }, { type: 'flatten', name: 'b' }),
+      '/model/layers/0/inputs/0',
+      /earlier layer/,
+    ],
+    [
+      'a layer that nothing uses',
+      layers([4], { type: 'flatten', name: 'a' }, { type: 'flatten', inputs: ['input'] }),
+      '/model/layers/0',
+      /leads nowhere/,
+    ],
+    ['the name of the examples', layers([4], { type: 'flatten', name: 'input' }), '/model/layers/0/name', /examples/],
     [
       'conv on a vector',
       layers([4], { type: 'flatten' }, { type: 'conv2d', filters: 1, kernelSize: 1 }),
@@ -93,14 +77,24 @@ describe('describeLayers', () => {
     expect(error.errors[0]?.pointer).toBe(pointer)
     expect(error.errors[0]?.detail).toMatch(detail)
   })
-})
 
-function caught(action: () => unknown): EspalierError {
-  try {
-    action()
-  } catch (error) {
-    if (error instanceof EspalierError) return error
-    throw error
-  }
-  throw new Error('nothing was thrown')
-}
+  it('follows named inputs, and trains no moving statistics', () => {
+    const described = describeLayers(
+      layers(
+        [6],
+        { type: 'dense', units: 4, name: 'a' },
+        { type: 'dense', units: 4, name: 'b', inputs: ['input'] },
+        { type: 'add', inputs: ['a', 'b'] },
+        { type: 'batch-normalization' },
+      ),
+    )
+    expect(described.map(({ inputs }) => inputs)).toEqual([['input'], ['input'], ['a', 'b'], ['add-1']])
+    expect(described.map(({ parameters }) => parameters)).toEqual([28, 28, 0, 8])
+    expect(Object.keys(described[3]?.weights ?? {})).toEqual([
+      'batch-normalization-1/gamma',
+      'batch-normalization-1/beta',
+      'batch-normalization-1/moving-mean',
+      'batch-normalization-1/moving-variance',
+    ])
+  })
+})

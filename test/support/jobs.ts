@@ -1,6 +1,7 @@
 import { makeId } from '../../src/contracts/ids.js'
 import { parse } from '../../src/contracts/parse.js'
-import { type JobResult, TrainingJobSpec } from '../../src/contracts/training-job.js'
+import type { JobResult } from '../../src/contracts/training-job.js'
+import { TrainingJobSpec } from '../../src/contracts/training-job-spec.js'
 import { makeApiKeys } from '../../src/db/api-keys.js'
 import type { Database } from '../../src/db/database.js'
 import { makeDatasets, type NewDataset } from '../../src/db/datasets.js'

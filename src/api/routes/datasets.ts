@@ -6,10 +6,12 @@ import { CreateBuiltinDataset, Dataset } from '../../contracts/dataset.js'
 import { DatasetId } from '../../contracts/ids.js'
 import { Page, PageQuery } from '../../contracts/page.js'
 import { problem } from '../../errors.js'
-import { createDataset, readBuiltin } from '../dataset-creation.js'
+import { createDataset } from '../dataset-creation.js'
 import { IdempotencyHeaders, markReplayed } from '../idempotency.js'
 import { problems } from '../responses.js'
-import { DatasetUpload, fileTooLarge, readUpload } from '../upload.js'
+import { readBuiltin } from './datasets-builtin.js'
+import { DatasetUpload } from './datasets-form.js'
+import { fileTooLarge, readUpload } from './datasets-upload.js'
 
 const tags = ['datasets']
 const DatasetParams = Type.Object({ id: DatasetId })
@@ -25,7 +27,7 @@ export const datasetRoutes: FastifyPluginAsyncTypebox = async (app) => {
     {
       schema: {
         operationId: 'createDataset',
-        summary: 'Create a dataset: one that is built in, or from a CSV file',
+        summary: 'Create a dataset: one that is built in, or from a CSV or text file',
         tags,
         headers: IdempotencyHeaders,
         body: {

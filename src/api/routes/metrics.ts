@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
-import { MetricSeries, MetricsQuery, SERIES_NAMES } from '../../contracts/metric.js'
+import { isSeriesName, MetricSeries, MetricsQuery, SERIES_NAMES } from '../../contracts/metric.js'
 import { downsample } from '../downsample.js'
 import { fieldProblem } from '../field-problem.js'
 import { findJob, JobParams } from '../job-lookup.js'
@@ -27,7 +27,7 @@ export const metricRoutes: FastifyPluginAsyncTypebox = async (app) => {
       const { fromStep, toStep, points = Number.POSITIVE_INFINITY } = request.query
       const names = request.query.names?.split(',').map((name) => name.trim())
       checkRange(names, fromStep, toStep)
-      const series = await jobLog.metrics(id, { names, fromStep, toStep })
+      const series = await jobLog.metrics(id, { names: names ?? SERIES_NAMES, fromStep, toStep })
       return { data: series.map((one) => downsample(one, points)) }
     },
   )
@@ -35,8 +35,8 @@ export const metricRoutes: FastifyPluginAsyncTypebox = async (app) => {
 
 /** @throws REQUEST_INVALID for a name that no series ever has, and for a range that ends before it begins */
 function checkRange(names: readonly string[] = [], fromStep = 0, toStep = Number.POSITIVE_INFINITY): void {
-  const unknown = names.filter((name) => !SERIES_NAMES.includes(name))
-  const detail = `${JSON.stringify(unknown[0])} is no series; there are ${SERIES_NAMES.join(', ')}`
+  const unknown = names.filter((name) => !isSeriesName(name))
+  const detail = `${JSON.stringify(unknown[0])} is no series; there are ${SERIES_NAMES.join(', ')} and, of each layer, clipping.<layer>.norm and others`
   const errors = unknown.length > 0 ? [{ pointer: '/names', detail }] : []
   if (fromStep > toStep) errors.push({ pointer: '/toStep', detail: `must not be below fromStep, ${fromStep}` })
   if (errors.length > 0) throw fieldProblem('REQUEST_INVALID', errors)

@@ -49,6 +49,11 @@ export class GraphBuilder {
     return name
   }
 
+  /** For a node that others refer to before it is written. */
+  unusedName(prefix: string): string {
+    return `${prefix}_${this.count++}`
+  }
+
   constant(dtype: number, shape: readonly number[], values: ArrayBufferView, inputs: string[] = []): string {
     return this.node('Const', inputs, { dtype: attr.type(dtype), value: attr.tensor(dtype, shape, values) })
   }

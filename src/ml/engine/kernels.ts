@@ -35,6 +35,18 @@ export function installKernels(tf: typeof tfjs): void {
     dimTensor.dispose()
     return result
   })
+  // The stock kernel drops halfPixelCenters: the gradient of an up-sampling by pixel centres is a third off.
+  replace('ResizeBilinearGrad', ({ inputs, attrs, backend }) => {
+    const { images, dy } = inputs as { images: tfjs.Tensor; dy: tfjs.Tensor }
+    const { alignCorners, halfPixelCenters } = attrs as unknown as { alignCorners: boolean; halfPixelCenters: boolean }
+    const { run, type, bool } = operations(backend)
+    const attributes = [
+      type('T', images.dtype),
+      bool('align_corners', alignCorners),
+      bool('half_pixel_centers', halfPixelCenters),
+    ]
+    return run('ResizeBilinearGrad', attributes, [dy, images])
+  })
 }
 
 function operations(backend: unknown) {
@@ -56,5 +68,6 @@ function operations(backend: unknown) {
       value: typeOf(dtype),
     }),
     int: (name: string, value: number): OpAttribute => ({ name, type: node.binding.TF_ATTR_INT, value }),
+    bool: (name: string, value: boolean): OpAttribute => ({ name, type: node.binding.TF_ATTR_BOOL, value }),
   }
 }

@@ -100,6 +100,7 @@ function attribute(fill: (value: AttrValue) => void): AttrValue {
 
 export const attr = {
   type: (dtype: number) => attribute((value) => value.setType(dtype)),
+  integer: (value: number) => attribute((message) => message.setI(value)),
   bool: (flag: boolean) => attribute((value) => value.setB(flag)),
   string: (text: string) => attribute((value) => value.setS(Buffer.from(text).toString('base64'))),
   shape: (shape: readonly number[]) => attribute((value) => value.setShape(shapeMessage(shape))),

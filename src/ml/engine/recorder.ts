@@ -1,5 +1,5 @@
 import type { Tensor } from '@tensorflow/tfjs-core'
-import { backend, handleOf, type NativeBinding, native } from './binding.js'
+import { backend, FLOAT32, handleOf, type NativeBinding, native } from './binding.js'
 import { engineFailure, refusal } from './failure.js'
 import { type GraphBuilder, isUniform, makeConstants } from './graph.js'
 import { attr } from './proto.js'
@@ -11,6 +11,30 @@ const FROZEN_ABOVE = 64
 
 /** Reference `node:index` of a tensor, for use while recording. */
 export type ReferenceOf = (tensor: Tensor) => string
+
+/** What operations that write nodes by hand need of the recording in progress. */
+export interface Recording {
+  readonly graph: GraphBuilder
+  /** Of a tensor, as seen from the present frame. */
+  readonly referenceOf: ReferenceOf
+  /** From now on `tensor` stands for that output of a node of the present frame; its own values are of no account. */
+  bind(tensor: Tensor, reference: string): void
+  /** Runs `work` inside a frame of a loop: what it uses from outside passes through `enter` first, once each. XLA stays out of loops. */
+  inFrame<T>(enter: (outer: string, dtype: number) => string, work: () => T): T
+}
+
+/** Where operations are recorded to: the graph itself, or the frame of a loop in it. */
+interface Frame {
+  readonly known: Map<number, string>
+  readonly outer: { readonly frame: Frame; readonly enter: (outer: string, dtype: number) => string } | null
+}
+
+let current: Recording | null = null
+
+/** The recording in progress; null when operations merely run. */
+export function currentRecording(): Recording | null {
+  return current
+}
 
 /**
  * Runs `work` once, eagerly, and turns every operation that it executes into a node. `known` maps native handles (state, inputs) to references.
@@ -27,10 +51,19 @@ export function record<T>(
   const own = new WeakSet<object>()
   const uploaded = new Map<number, { shape: readonly number[]; dtype: number; isOwn: boolean }>()
   const constantOf = makeConstants(graph)
+  const dtypes = new Map<number, number>()
+  const root: Frame = { known, outer: null }
+  let frame = root
 
-  function reference(use: string, id: number): string {
-    const earlier = known.get(id)
+  function reference(use: string, id: number, from: Frame = frame): string {
+    const earlier = from.known.get(id)
     if (earlier !== undefined) return earlier
+    if (from.outer) {
+      const outside = reference(use, id, from.outer.frame)
+      const entered = from.outer.enter(outside, uploaded.get(id)?.dtype ?? dtypes.get(id) ?? FLOAT32)
+      from.known.set(id, entered)
+      return entered
+    }
     const tensor = uploaded.get(id)
     if (!tensor?.isOwn) {
       const shape = tensor ? `[${tensor.shape}]` : 'of unknown shape'
@@ -44,7 +77,7 @@ export function record<T>(
         `the step makes a constant [${tensor.shape}] (in ${use}) whose values differ: randomness drawn in JavaScript would be frozen into the graph. Use a stateless random operation, or pass the constant as state.`,
       )
     const constant = constantOf(id, tensor.shape, tensor.dtype)
-    known.set(id, constant)
+    root.known.set(id, constant)
     return constant
   }
 
@@ -52,16 +85,44 @@ export function record<T>(
     const references = inputs.map((id) => reference(op, id))
     const results = executed(op, attributes, inputs, outputs)
     const nodeAttributes = Object.fromEntries(attributes.map((attribute) => [attribute.name, attr.of(attribute)]))
-    if (xlaScope !== null && !OUTSIDE_XLA.test(op)) {
+    if (xlaScope !== null && frame === root && !OUTSIDE_XLA.test(op)) {
       nodeAttributes._XlaCompile = attr.bool(true)
       nodeAttributes._XlaScope = attr.string(xlaScope)
     }
     const node = graph.node(op, references, nodeAttributes)
     results.forEach((result, index) => {
-      known.set(result.id, `${node}:${index}`)
+      frame.known.set(result.id, `${node}:${index}`)
+      dtypes.set(result.id, result.dtype)
     })
     return results
   }
+  const referenceOf: ReferenceOf = (tensor) => reference('its result', handleOf(tensor))
+
+  function recording<R>(work: () => R): R {
+    if (current) throw refusal('a step that is being recorded compiles another one')
+    current = {
+      graph,
+      referenceOf,
+      bind(tensor, to) {
+        frame.known.set(handleOf(tensor), to)
+      },
+      inFrame(enter, inner) {
+        const before = frame
+        frame = { known: new Map(), outer: { frame: before, enter } }
+        try {
+          return inner()
+        } finally {
+          frame = before
+        }
+      },
+    }
+    try {
+      return work()
+    } finally {
+      current = null
+    }
+  }
+
   // The addon's own properties are read-only: a new one is defined in front of them, the rest is inherited.
   const binding: NativeBinding = Object.create(native, { executeOp: { value: executeOp } })
 
@@ -79,7 +140,7 @@ export function record<T>(
         ids.forEach((id, index) => {
           const tensor = tensors[index]
           // tfjs uploads values when they are first used, so only now may a tensor from outside have got its handle.
-          if (tensor?.dataId && !known.has(id) && !uploaded.has(id)) {
+          if (tensor?.dataId && !dtypes.has(id) && !uploaded.has(id)) {
             const { dtype } = backend.tensorMap.get(tensor.dataId)
             uploaded.set(id, { shape: tensor.shape, dtype, isOwn: own.has(tensor.dataId) })
           }
@@ -94,7 +155,7 @@ export function record<T>(
         return readSync.call(backend, dataId)
       },
     },
-    () => withoutRandom(() => work((tensor) => reference('its result', handleOf(tensor)))),
+    () => withoutRandom(() => recording(() => work(referenceOf))),
   )
 }
 

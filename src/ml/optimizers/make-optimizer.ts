@@ -1,14 +1,35 @@
-import type { OptimizerSpec } from '../../contracts/optimizer.js'
+import type { OptimizerKind, OptimizerOf, OptimizerSpec } from '../../contracts/optimizer.js'
+import { makeAdadelta } from './adadelta.js'
+import { makeAdafactor } from './adafactor.js'
+import { makeAdagrad } from './adagrad.js'
 import { makeAdam } from './adam.js'
+import { makeAdamax } from './adamax.js'
+import { makeFtrl } from './ftrl.js'
+import { makeLion } from './lion.js'
+import { makeNadam } from './nadam.js'
 import type { Optimizer } from './optimizer.js'
+import { makeRmsProp } from './rmsprop.js'
 import { makeSgd } from './sgd.js'
 
-/** The optimizer that a spec asks for. The learning rate and the L2 penalty are not its business: see learning-rate.ts and l2.ts. */
+const makers = {
+  sgd: makeSgd,
+  rmsprop: makeRmsProp,
+  adagrad: makeAdagrad,
+  adadelta: makeAdadelta,
+  adam: makeAdam,
+  adamw: makeAdam,
+  adamax: makeAdamax,
+  nadam: makeNadam,
+  lion: makeLion,
+  ftrl: makeFtrl,
+  adafactor: makeAdafactor,
+} satisfies { [Kind in OptimizerKind]: (spec: OptimizerOf<Kind>) => Optimizer }
+
+/**
+ * The rule that a spec asks for. What all optimizers have in common is not its business: the learning rate (learning-rate.ts), the penalties
+ * (l2.ts, weight-decay.ts), the average (ema.ts).
+ */
 export function makeOptimizer(spec: OptimizerSpec): Optimizer {
-  switch (spec.kind) {
-    case 'sgd':
-      return makeSgd(spec)
-    case 'adam':
-      return makeAdam(spec)
-  }
+  const make = makers[spec.kind] as (spec: OptimizerSpec) => Optimizer // the maker of a kind takes specs of that kind
+  return make(spec)
 }

@@ -6,15 +6,19 @@ export type NormOrder = 1 | 2 | 3 | 'infinity'
 
 const LARGE = 2 ** 40
 const SHIFT = 2 ** 80
-const LARGEST_FLOAT = 3.4028234663852886e38
+export const LARGEST_FLOAT = 3.4028234663852886e38
+
+/** Norms in a form that neither overflows nor underflows: ‖g‖ = `scaled` / `unit`, both of one shape. */
+export interface Scaled<T extends Tensor = Tensor> {
+  readonly unit: T
+  readonly scaled: T
+}
 
 /**
  * A norm in a form that neither overflows nor underflows: ‖g‖ₚ = `scaled` / `unit`, where `unit` is 2⁻⁸⁰, 1 or 2⁸⁰, chosen so that
  * max |g · unit| lies in [2⁻⁴⁶, 2⁴⁸]. Multiplying by a power of two rounds nothing, and in the usual range `unit` is 1.
  */
-export interface ScaledNorm {
-  readonly unit: Scalar
-  readonly scaled: Scalar
+export interface ScaledNorm extends Scaled<Scalar> {
   /** The same for every tensor by itself, in the order given. [tensors] */
   readonly scaledEach: Tensor1D
   /** max |g| over all tensors, not scaled. */
@@ -50,17 +54,35 @@ export function scaledNorm(tensors: readonly Tensor[], p: NormOrder): ScaledNorm
   return { unit, largest, scaled: root(tf.sum(each)) as Scalar, scaledEach: root(each) as Tensor1D }
 }
 
+/** The L2 norm of every tensor by itself, each with its own unit: exact also where their magnitudes lie far apart. [tensors] */
+export function scaledNorms(
+  tensors: readonly Tensor[],
+  largest = tf.stack(tensors.map((tensor) => tf.max(tf.abs(tensor)))) as Tensor1D, // stacks scalars
+): Scaled<Tensor1D> & { readonly largest: Tensor1D } {
+  const unit = unitFor(largest)
+  const units = tf.unstack(unit)
+  const sums = tensors.map((tensor, index) => total(tf.square(tf.mul(tensor, units[index] ?? 1))))
+  return { unit, largest, scaled: tf.sqrt(tf.stack(sums)) as Tensor1D } // stacks scalars
+}
+
+/** The L2 norms over `axes`, which stay as axes of extent 1, so that they broadcast against `tensor`. */
+export function scaledNormsOver(tensor: Tensor, axes: readonly number[]): Scaled {
+  const unit = unitFor(tf.max(tf.abs(tensor), [...axes], true))
+  return { unit, scaled: tf.sqrt(tf.sum(tf.square(tf.mul(tensor, unit)), [...axes], true)) }
+}
+
 /** Undoes the scaling of `value`, a norm of `norm`'s scale; NaN where it is not finite, at most the largest float32. */
-export function unscale<T extends Tensor>(norm: ScaledNorm, value: T): T {
+export function unscale<T extends Tensor>(norm: { readonly unit: Tensor }, value: T): T {
   const inverse = tf.div(1, norm.unit)
   const inRange = tf.lessEqual(value, LARGEST_FLOAT)
   return tf.where(inRange, tf.minimum(tf.mul(value, inverse), LARGEST_FLOAT), NaN) as T // shape of `value`
 }
 
-function unitFor(largest: Scalar): Scalar {
+/** 2⁸⁰ for tensors whose largest element is below 2⁻⁴⁰, 2⁻⁸⁰ above 2⁴⁰, else 1. */
+function unitFor<T extends Tensor>(largest: T): T {
   // Zero takes the unit for small numbers, which does it no harm.
   const small = tf.where(tf.less(largest, 1 / LARGE), tf.scalar(SHIFT), tf.scalar(1))
-  return tf.where(tf.greater(largest, LARGE), tf.scalar(1 / SHIFT), small)
+  return tf.where(tf.greater(largest, LARGE), tf.scalar(1 / SHIFT), small) as T // shape of `largest`
 }
 
 function sumOfPowers(tensor: Tensor, p: 1 | 2 | 3): Tensor {
@@ -73,7 +95,7 @@ function sumOfPowers(tensor: Tensor, p: 1 | 2 | 3): Tensor {
  * Sum of numbers that are not negative. Columns come first: XLA adds them side by side, where the sum of all elements is one long
  * chain of additions. `abs` changes no number; it keeps XLA from merging the two sums into that chain.
  */
-function total(tensor: Tensor): Tensor {
+export function total(tensor: Tensor): Tensor {
   if (tensor.rank < 2) return tf.sum(tensor)
   const leading = tensor.shape.slice(0, -1).map((_, axis) => axis)
   return tf.sum(tf.abs(tf.sum(tensor, leading)))
@@ -84,6 +106,7 @@ function rootOf(sum: Tensor, p: 1 | 2 | 3): Tensor {
   return p === 2 ? tf.sqrt(sum) : tf.pow(sum, 1 / 3)
 }
 
-function positive(value: Scalar): Scalar {
-  return tf.where(tf.equal(value, 0), tf.scalar(1), value)
+/** `value`, 1 in place of 0: a divisor. */
+export function positive<T extends Tensor>(value: T): T {
+  return tf.where(tf.equal<Tensor>(value, 0), tf.scalar(1), value as Tensor) as T // shape of `value`
 }

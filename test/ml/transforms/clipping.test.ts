@@ -1,154 +1,196 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { ClippingSpec } from '../../../src/contracts/clipping.js'
-import { tf } from '../../../src/ml/engine/tensorflow.js'
-import { clipByGlobalNorm, makeClipping } from '../../../src/ml/transforms/clipping.js'
-import { exactNorm, gradientTrees, tidily, toTensors, type Values, valuesOf } from '../tensors.js'
+import { exactNorm, gradientTrees, type Values } from '../tensors.js'
+import { clipOnce, clipSteps, MODES, nameOf, specOf } from './modes.js'
 
-const onNonFinite = 'fail' as const
-
-function clip(spec: ClippingSpec, values: Values) {
-  return tidily(() => {
-    const params = toTensors(values)
-    const { grads, info } = makeClipping(spec).update(params, null, { params, step: tf.scalar(0, 'int32') })
-    const { tensorNorms, gradientNorm, clipScale, clipped } = valuesOf(info)
-    return {
-      grads: valuesOf(grads),
-      tensorNorms: tensorNorms ?? new Float32Array(),
-      gradientNorm: gradientNorm?.[0] ?? Number.NaN,
-      clipScale: clipScale?.[0] ?? Number.NaN,
-      clipped: clipped?.[0] ?? Number.NaN,
-    }
-  })
-}
-
+const scalar = (list: Float32Array | undefined) => list?.[0] ?? Number.NaN
 const bounds = () => fc.integer({ min: -4, max: 4 }).map((power) => 1.7 * 10 ** power)
 const orders = () => fc.constantFrom(1 as const, 2 as const, 3 as const, 'infinity' as const)
-const specs = (): fc.Arbitrary<ClippingSpec> =>
-  fc.oneof(
-    fc.constant<ClippingSpec>({ mode: 'none', onNonFinite }),
-    bounds().map((maxValue) => ({ mode: 'value' as const, maxValue, onNonFinite })),
-    bounds().map((maxNorm) => ({ mode: 'norm' as const, maxNorm, onNonFinite })),
-    fc
-      .record({ maxNorm: bounds(), p: orders() })
-      .map((rest) => ({ mode: 'global-norm' as const, ...rest, onNonFinite })),
-  )
 const wide = { min: -30, max: 30 }
+/** A few steps whose gradients have one form. */
+const sequences = (exponent?: { min: number; max: number }) =>
+  gradientTrees(exponent).chain((first) =>
+    fc
+      .array(fc.integer({ min: -20, max: 20 }), { minLength: 0, maxLength: 2 })
+      .map((factors) => [first, ...factors.map((factor) => scaled(first, factor))]),
+  )
+const scaled = (values: Values, factor: number): Values =>
+  Object.fromEntries(Object.entries(values).map(([name, list]) => [name, list.map((x) => x * factor)]))
 
-describe('every mode', () => {
+// Each run is several steps of one of many modes.
+const few = { numRuns: 40 }
+
+describe.each(MODES.map((spec) => [nameOf(spec), spec] as const))('%s', (_, spec) => {
   it('turns no element around and makes none larger', () =>
     fc.assert(
-      fc.property(specs(), gradientTrees(wide), (spec, values) => {
-        const { grads } = clip(spec, values)
-        for (const [name, list] of Object.entries(values)) {
-          list.forEach((before, i) => {
-            const after = grads[name]?.[i] ?? Number.NaN
-            expect(Math.abs(after)).toBeLessThanOrEqual(Math.abs(before))
-            expect(after * Math.sign(before)).toBeGreaterThanOrEqual(0)
-          })
-        }
+      fc.property(sequences(wide), (steps) => {
+        clipSteps(spec, steps).forEach(({ grads }, step) => {
+          for (const [name, list] of Object.entries(steps[step] ?? {})) {
+            list.forEach((before, i) => {
+              const after = grads[name]?.[i] ?? Number.NaN
+              expect(Math.abs(after)).toBeLessThanOrEqual(Math.abs(before))
+              expect(after * Math.sign(before)).toBeGreaterThanOrEqual(0)
+            })
+          }
+        })
       }),
+      few,
     ))
 
   it('changes nothing, not a bit, unless it says that it clipped', () =>
     fc.assert(
-      fc.property(specs(), gradientTrees(), (spec, values) => {
-        const result = clip(spec, values)
-        if (result.clipped === 1) expect(result.clipScale).toBeLessThanOrEqual(1)
-        else {
-          expect(result.clipped).toBe(0)
-          expect(result.clipScale).toBe(1)
-          expect(result.grads).toEqual(values)
-        }
-      }),
-    ))
-
-  it('records the L2 norm before clipping, of all and of each', () =>
-    fc.assert(
-      fc.property(specs(), gradientTrees(), (spec, values) => {
-        const { gradientNorm, tensorNorms } = clip(spec, values)
-        const exact = exactNorm(values, 2)
-        expect(Math.abs(gradientNorm - exact)).toBeLessThanOrEqual(2e-6 * exact)
-        Object.values(values).forEach((list, i) => {
-          const own = exactNorm({ list }, 2)
-          expect(Math.abs((tensorNorms[i] ?? Number.NaN) - own)).toBeLessThanOrEqual(2e-6 * own + 1e-7 * exact)
+      fc.property(sequences(), (steps) => {
+        clipSteps(spec, steps).forEach(({ grads, info }, step) => {
+          if (scalar(info.clipped) === 1) expect(scalar(info.clipScale)).toBeLessThanOrEqual(1)
+          else {
+            expect([scalar(info.clipped), scalar(info.clipScale), scalar(info.cosine)]).toEqual([
+              0,
+              1,
+              expect.closeTo(1, 5),
+            ])
+            expect(grads).toEqual(steps[step])
+          }
         })
       }),
+      few,
+    ))
+
+  it('records norms before and after, scales, and the cosine between the two', () =>
+    fc.assert(
+      fc.property(sequences(), (steps) => {
+        clipSteps(spec, steps).forEach(({ grads, info }, step) => {
+          const raw = steps[step] ?? {}
+          const exact = exactNorm(raw, 2)
+          const close = (actual: number, expected: number, slack = 0) =>
+            expect(Math.abs(actual - expected)).toBeLessThanOrEqual(1e-5 * Math.abs(expected) + slack + 1e-36)
+          close(scalar(info.gradientNorm), exact)
+          close(scalar(info.gradientNormAfter), exactNorm(grads, 2), 1e-6 * exact)
+          Object.entries(raw).forEach(([name, list], i) => {
+            const norm = exactNorm({ list }, 2)
+            const after = exactNorm({ list: grads[name] ?? list }, 2)
+            close(info.tensorNorms?.[i] ?? Number.NaN, norm, 1e-7 * exact)
+            close(
+              (info.tensorNorms?.[i] ?? Number.NaN) * (info.tensorScales?.[i] ?? Number.NaN),
+              after,
+              1e-6 * norm + 1e-7 * exact,
+            )
+            if (info.tensorNormsAfter !== undefined) close(info.tensorNormsAfter[i] ?? Number.NaN, after, 1e-7 * exact)
+          })
+          expect(Math.abs(scalar(info.cosine) - cosine(raw, grads))).toBeLessThanOrEqual(1e-5)
+        })
+      }),
+      few,
     ))
 
   it('records a norm that is not finite for the gradients that are not, and for all together', () =>
     fc.assert(
       fc.property(
-        specs(),
         gradientTrees(),
         fc.nat(),
         fc.constantFrom(Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY),
-        (spec, values, pick, bad) => {
+        (values, pick, bad) => {
           const names = Object.keys(values)
           const victim = names[pick % names.length] ?? ''
           values[victim]?.fill(bad, 0, 1)
-          const { gradientNorm, tensorNorms } = clip(spec, values)
-          expect(gradientNorm).toBeNaN()
-          expect(names.filter((_, i) => !Number.isFinite(tensorNorms[i]))).toEqual([victim])
+          const { info } = clipOnce(spec, values)
+          expect(scalar(info.gradientNorm)).toBeNaN()
+          expect(names.filter((_name, i) => !Number.isFinite(info.tensorNorms?.[i]))).toEqual([victim])
         },
       ),
+      few,
     ))
+
+  it('forgets a gradient that is not finite', () =>
+    fc.assert(
+      fc.property(gradientTrees(), fc.constantFrom(Number.NaN, Number.POSITIVE_INFINITY), (values, bad) => {
+        const broken = Object.fromEntries(Object.entries(values).map(([name, list]) => [name, list.map(() => bad)]))
+        const [first, second] = clipSteps(spec, [values, broken])
+        expect(second?.state).toEqual(first?.state)
+      }),
+      few,
+    ))
+
+  it('keeps zero gradients zero, also after others', () => {
+    const zero = { w: Float32Array.of(0, 0) }
+    const steps = clipSteps(spec, [zero, { w: Float32Array.of(3, 4) }, zero], { w: Float32Array.of(1, 1) })
+    for (const step of [0, 2]) expect(steps[step]?.grads).toEqual(zero)
+  })
+
+  it('leaves excluded layers alone, and does not count them in a norm', () => {
+    if (spec.mode === 'none') return
+    const rest = { 'hidden/kernel': Float32Array.of(3, 4), 'hidden/bias': Float32Array.of(2) }
+    const output = { 'output/kernel': Float32Array.of(300, 400), 'output/bias': Float32Array.of(50) }
+    const all = { 'output/kernel': output['output/kernel'], ...rest, 'output/bias': output['output/bias'] }
+    const chosen = clipSteps({ ...spec, exclude: ['out*'] }, [all, scaled(all, 5), scaled(all, 2)])
+    const alone = clipSteps(spec, [rest, scaled(rest, 5), scaled(rest, 2)])
+    chosen.forEach(({ grads, info }, step) => {
+      expect(grads).toMatchObject(scaled(output, [1, 5, 2][step] ?? 1))
+      for (const [name, list] of Object.entries(alone[step]?.grads ?? {})) {
+        list.forEach((x, i) => {
+          expect(grads[name]?.[i]).toBeCloseTo(x, 4)
+        })
+      }
+      expect([info.tensorScales?.[0], info.tensorScales?.[3]]).toEqual([1, 1])
+    })
+  })
 })
+
+function cosine(a: Values, b: Values): number {
+  const lengths = exactNorm(a, 2) * exactNorm(b, 2)
+  if (lengths === 0) return 1
+  let dot = 0
+  for (const [name, list] of Object.entries(a))
+    for (const [i, x] of list.entries()) dot += x * (b[name]?.[i] ?? Number.NaN)
+  return dot / lengths
+}
 
 describe('value', () => {
   it('never leaves an element above the bound', () =>
     fc.assert(
       fc.property(bounds(), gradientTrees(wide), (maxValue, values) => {
-        const { grads } = clip({ mode: 'value', maxValue, onNonFinite }, values)
-        for (const list of Object.values(grads))
+        for (const list of Object.values(clipOnce(specOf({ mode: 'value', maxValue }), values).grads))
           for (const x of list) expect(Math.abs(x)).toBeLessThanOrEqual(Math.fround(maxValue))
       }),
     ))
 
-  it('cuts (3, −4) at 2 to (2, −2): scale √8 / 5', () => {
-    const { grads, clipScale, clipped } = clip(
-      { mode: 'value', maxValue: 2, onNonFinite },
-      { w: Float32Array.of(3, -4) },
-    )
-    expect(grads.w).toEqual(Float32Array.of(2, -2))
-    expect(clipScale).toBeCloseTo(Math.sqrt(8) / 5, 6)
-    expect(clipped).toBe(1)
+  it('cuts (3, −4, 1) at 2 to (2, −2, 1): two elements, cosine (6 + 8 + 1) / (√26 · 3)', () => {
+    const { grads, info } = clipOnce(specOf({ mode: 'value', maxValue: 2 }), { w: Float32Array.of(3, -4, 1) })
+    expect(grads.w).toEqual(Float32Array.of(2, -2, 1))
+    expect(scalar(info.clipScale)).toBeCloseTo(3 / Math.sqrt(26), 6)
+    expect(scalar(info.tensorClipped)).toBe(2)
+    expect(scalar(info.tensorCosines)).toBeCloseTo(15 / (Math.sqrt(26) * 3), 6)
+    expect(scalar(info.cosine)).toBeCloseTo(15 / (Math.sqrt(26) * 3), 6)
   })
 })
 
-describe('norm', () => {
-  it('never leaves the norm of a tensor above the bound', () =>
+describe('norm and block-rms', () => {
+  it('never leave the norm of a tensor above the bound, whatever the magnitudes', () =>
     fc.assert(
-      fc.property(bounds(), gradientTrees(wide), (maxNorm, values) => {
-        const { grads } = clip({ mode: 'norm', maxNorm, onNonFinite }, values)
-        for (const list of Object.values(grads))
-          expect(exactNorm({ list }, 2)).toBeLessThanOrEqual(maxNorm * (1 + 2e-6))
+      fc.property(bounds(), gradientTrees({ min: -37, max: 37 }), (bound, values) => {
+        const byNorm = clipOnce(specOf({ mode: 'norm', maxNorm: bound }), values).grads
+        const byRms = clipOnce(specOf({ mode: 'block-rms', maxRms: bound }), values).grads
+        for (const list of Object.values(byNorm)) expect(exactNorm({ list }, 2)).toBeLessThanOrEqual(bound * (1 + 2e-6))
+        for (const list of Object.values(byRms))
+          expect(exactNorm({ list }, 2) / Math.sqrt(list.length)).toBeLessThanOrEqual(bound * (1 + 2e-6))
       }),
     ))
 
-  it('scales each tensor by itself: (3, 4) at bound 1 by 1/5, (0.5) not at all', () => {
-    const { grads, clipScale } = clip(
-      { mode: 'norm', maxNorm: 1, onNonFinite },
-      { a: Float32Array.of(3, 4), b: Float32Array.of(0.5) },
-    )
+  it('scale each tensor by itself: at norm 1 (3, 4) by 1/5, (0.5) not at all', () => {
+    const values = { a: Float32Array.of(3, 4), b: Float32Array.of(0.5) }
+    const { grads, info } = clipOnce(specOf({ mode: 'norm', maxNorm: 1 }), values)
     expect(grads.a?.[0]).toBeCloseTo(0.6, 6)
     expect(grads.b).toEqual(Float32Array.of(0.5))
-    expect(clipScale).toBeCloseTo(0.2, 6)
+    expect([...(info.tensorScales ?? [])]).toEqual([expect.closeTo(0.2, 6), 1])
   })
 })
 
 describe('global-norm', () => {
-  const globalNorm = (maxNorm: number, p: 1 | 2 | 3 | 'infinity' = 2) => ({
-    mode: 'global-norm' as const,
-    maxNorm,
-    p,
-    onNonFinite,
-  })
+  const globalNorm = (maxNorm: number, p: 1 | 2 | 3 | 'infinity' = 2) => specOf({ mode: 'global-norm', maxNorm, p })
 
   it('never leaves the norm above the bound, whatever the magnitudes', () =>
     fc.assert(
       fc.property(bounds(), orders(), gradientTrees({ min: -37, max: 37 }), (maxNorm, p, values) => {
-        const { grads } = clip(globalNorm(maxNorm, p), values)
+        const { grads } = clipOnce(globalNorm(maxNorm, p), values)
         const order = p === 'infinity' ? Number.POSITIVE_INFINITY : p
         expect(exactNorm(grads, order)).toBeLessThanOrEqual(maxNorm * (1 + 2e-6))
       }),
@@ -157,42 +199,34 @@ describe('global-norm', () => {
   it('keeps the direction: all elements share one factor', () =>
     fc.assert(
       fc.property(bounds(), orders(), gradientTrees(), (maxNorm, p, values) => {
-        const { grads, clipScale } = clip(globalNorm(maxNorm, p), values)
+        const { grads, info } = clipOnce(globalNorm(maxNorm, p), values)
         for (const [name, list] of Object.entries(values)) {
           list.forEach((x, i) => {
-            expect(Math.abs((grads[name]?.[i] ?? Number.NaN) - x * clipScale)).toBeLessThanOrEqual(
-              1e-6 * Math.abs(x * clipScale) + 1e-37,
-            )
+            const expected = x * scalar(info.clipScale)
+            const difference = Math.abs((grads[name]?.[i] ?? Number.NaN) - expected)
+            expect(difference).toBeLessThanOrEqual(1e-6 * Math.abs(expected) + 1e-37)
           })
         }
       }),
     ))
 
-  it('scales (3, 4) by 1/5 at bound 1', () => {
-    // ‖(3, 4)‖ = 5
-    const { grads, clipScale, gradientNorm } = clip(globalNorm(1), { a: Float32Array.of(3), b: Float32Array.of(4) })
-    expect(grads.a?.[0]).toBeCloseTo(0.6, 6)
-    expect(grads.b?.[0]).toBeCloseTo(0.8, 6)
-    expect(clipScale).toBeCloseTo(0.2, 6)
-    expect(gradientNorm).toBe(5)
-  })
-
-  it('changes nothing at a norm equal to the bound', () => {
-    expect(clip(globalNorm(5), { w: Float32Array.of(3, 4) })).toMatchObject({ clipped: 0, clipScale: 1 })
+  it('scales (3, 4) by 1/5 at bound 1, and nothing at a norm equal to the bound', () => {
+    const values = { a: Float32Array.of(3), b: Float32Array.of(4) } // ‖(3, 4)‖ = 5
+    const { grads, info } = clipOnce(globalNorm(1), values)
+    expect([scalar(grads.a), scalar(grads.b)]).toEqual([expect.closeTo(0.6, 6), expect.closeTo(0.8, 6)])
+    expect(scalar(info.gradientNorm)).toBe(5)
+    expect(clipOnce(globalNorm(5), values)).toMatchObject({ grads: values, info: { clipped: Float32Array.of(0) } })
   })
 
   it('is exact for 1e30, where squares overflow, and where the scale is no normal float', () => {
-    const { grads } = clip(globalNorm(1), { w: Float32Array.of(1e30, 1e30) })
+    const { grads } = clipOnce(globalNorm(1), { w: Float32Array.of(1e30, 1e30) })
     expect(grads.w?.[0]).toBeCloseTo(Math.SQRT1_2, 6)
-    const { grads: largest } = clip(globalNorm(1), { w: Float32Array.of(3.4e38, -3.4e38) })
+    const { grads: largest } = clipOnce(globalNorm(1), { w: Float32Array.of(3.4e38, -3.4e38) })
     expect(largest.w?.[1]).toBeCloseTo(-Math.SQRT1_2, 6)
-  })
-
-  it('keeps zero gradients zero', () => {
-    expect(clip(globalNorm(1), { w: Float32Array.of(0, 0) }).grads.w).toEqual(Float32Array.of(0, 0))
   })
 })
 
-it.each([0, -1, 1e-46, 1e-38, 1e39, Number.NaN, Number.POSITIVE_INFINITY])('refuses the bound %d', (bound) => {
-  expect(() => clipByGlobalNorm(bound)).toThrow(/maxNorm must be a finite float32 of at least/)
+it('refuses a selection that leaves nothing to clip', () => {
+  const spec = specOf({ mode: 'norm', maxNorm: 1, include: ['conv*'] })
+  expect(() => clipOnce(spec, { 'dense/kernel': Float32Array.of(1) })).toThrow(/leave no layer to clip/)
 })

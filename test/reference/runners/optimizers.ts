@@ -1,22 +1,75 @@
-import type { ClippingSpec } from '../../../src/contracts/clipping.js'
-import { OptimizerSpec } from '../../../src/contracts/optimizer.js'
+import type { ClippingMode } from '../../../src/contracts/clipping-modes.js'
+import { type OptimizerKind, OptimizerSpec } from '../../../src/contracts/optimizer.js'
 import { parse } from '../../../src/contracts/parse.js'
 import { tf } from '../../../src/ml/engine/tensorflow.js'
+import type { Tensors } from '../../../src/ml/engine/types.js'
 import { learningRateAt } from '../../../src/ml/optimizers/learning-rate.js'
 import { makeOptimizer } from '../../../src/ml/optimizers/make-optimizer.js'
-import { expectTensorClose, Mismatch, toleranceOf } from '../compare.js'
+import { decayWeights } from '../../../src/ml/optimizers/weight-decay.js'
+import { expectTensorClose, Mismatch, type Tolerance, toleranceOf } from '../compare.js'
 import { asList, asNumber, asRecord, asTensor, asTensors, asText, type Json } from '../json.js'
 import { type CaseRunner, passed, unsupported } from '../outcome.js'
 import { tensorOf, toTensors } from '../tensors.js'
-import { clip } from './clipping.js'
+import { clip, EVERYWHERE } from './clipping.js'
+import { learningRateOf } from './learning-rates.js'
 
-const SLOT_OF_KERAS = { SGD: { momentum: 'momentum' }, Adam: { momentum: 'm', velocity: 'v' } } as const
-const UNSUPPORTED_OPTIONS = ['weight_decay', 'use_ema', 'loss_scale_factor', 'gradient_accumulation_steps', 'amsgrad']
+const KINDS: Readonly<Record<string, OptimizerKind>> = {
+  SGD: 'sgd',
+  RMSprop: 'rmsprop',
+  Adagrad: 'adagrad',
+  Adadelta: 'adadelta',
+  Adam: 'adam',
+  AdamW: 'adamw',
+  Adamax: 'adamax',
+  Nadam: 'nadam',
+  Lion: 'lion',
+  Ftrl: 'ftrl',
+  Adafactor: 'adafactor',
+}
+
+const moments = { momentum: 'm', velocity: 'v' }
+/** What Keras calls our slots; a momentum that is not used is kept by neither. */
+const SLOTS: { readonly [Kind in OptimizerKind]: Readonly<Record<string, string>> } = {
+  sgd: { momentum: 'momentum' },
+  rmsprop: { velocity: 'v', momentum: 'momentum', average_gradient: 'mean' },
+  adagrad: { accumulator: 'accumulator' },
+  adadelta: { accumulated_grad: 'gradient', accumulated_delta_var: 'change' },
+  adam: { ...moments, velocity_hat: 'v-max' },
+  adamw: moments,
+  adamax: { momentum: 'm', norm: 'u' },
+  nadam: moments,
+  lion: moments,
+  ftrl: { linear: 'linear' },
+  adafactor: { velocity: 'v' },
+}
+
+/** Fields of our spec by their name in Keras; `relative_step` changes nothing there. */
+const FIELDS: Readonly<Record<string, string>> = {
+  momentum: 'momentum',
+  nesterov: 'nesterov',
+  rho: 'rho',
+  centered: 'centered',
+  epsilon: 'epsilon',
+  beta_1: 'beta1',
+  beta_2: 'beta2',
+  amsgrad: 'amsgrad',
+  weight_decay: 'weightDecay',
+  initial_accumulator_value: 'initialAccumulatorValue',
+  learning_rate_power: 'learningRatePower',
+  l1_regularization_strength: 'l1',
+  l2_regularization_strength: 'l2Regularization',
+  l2_shrinkage_regularization_strength: 'l2Shrinkage',
+  beta: 'beta',
+  beta_2_decay: 'beta2Decay',
+  epsilon_1: 'epsilon1',
+  epsilon_2: 'epsilon2',
+  clip_threshold: 'clipThreshold',
+}
+const UNSUPPORTED = ['use_ema', 'loss_scale_factor', 'gradient_accumulation_steps'] as const
 
 export const runOptimizers: CaseRunner = ({ input, params, expected, tolerance }, file) => {
-  const name = asText(params.optimizer)
   const config = asRecord(params.config, 'config')
-  const spec = optimizerSpec(name, config)
+  const spec = optimizerSpec(asText(params.optimizer), config)
   if (typeof spec === 'string') return unsupported(spec)
   const steps = asNumber(params.steps)
   const clipping = clippingOf(config)
@@ -25,72 +78,72 @@ export const runOptimizers: CaseRunner = ({ input, params, expected, tolerance }
   const close = toleranceOf(tolerance)
 
   let weights = toTensors(asTensors(input.weights))
-  let slots = Object.fromEntries(
+  let slots: Tensors = Object.fromEntries(
     Object.entries(optimizer.init(weights)).map(([slot, { values, shape }]) => [slot, tf.tensor(values, [...shape])]),
   )
   for (let step = 0; step < steps; step++) {
     const { grads } = clip(clipping, toTensors(asTensors(gradients[step])))
     const learningRate = tf.scalar(learningRateAt(spec, step, steps))
-    const next = optimizer.update({ params: weights, grads, slots, learningRate })
+    // Keras decays every variable that is not excluded by name.
+    const decayed = decayWeights(weights, spec.weightDecay, learningRate, Object.keys(weights))
+    const next = optimizer.update({ params: decayed, grads, slots, learningRate })
     weights = next.params
-    slots = { ...next.slots }
+    slots = next.slots
     asTensors(asList(expected.weights)[step]).forEach((tensor, i) => {
       expectTensorClose(tensorOf(weights, `w${i}`), tensor, close, `weights after step ${step + 1}, tensor ${i}`)
     })
   }
-
-  for (const [path, value] of Object.entries(asRecord(expected.state, 'state'))) {
-    if (/\/(iteration|learning_rate)$/.test(path)) continue // Espalier feeds both from outside
-    const [, weight = '', slot = ''] = /\/(w\d+)_(\w+)$/.exec(path) ?? []
-    const ours = Object.entries(SLOT_OF_KERAS[name === 'SGD' ? 'SGD' : 'Adam']).find(([keras]) => keras === slot)?.[1]
-    if (ours === undefined) throw new Mismatch(`state ${path} has no counterpart`)
-    // Keras keeps a momentum of SGD only when it is used, as Espalier does.
-    expectTensorClose(tensorOf(slots, `${weight}/${ours}`), asTensor(value, path), close, `state ${path}`)
-  }
+  expectState(spec.kind, slots, asRecord(expected.state, 'state'), close)
   return passed
+}
+
+function expectState(kind: OptimizerKind, slots: Tensors, expected: Json, close: Tolerance): void {
+  for (const [path, value] of Object.entries(expected)) {
+    if (/\/(iteration|learning_rate)$/.test(path)) continue // Espalier feeds both from outside
+    if (typeof value === 'number') continue // what Keras keeps in place of the factors that a vector does not have
+    expectTensorClose(slotOfKeras(kind, slots, path), asTensor(value, path), close, `state ${path}`)
+  }
+}
+
+function slotOfKeras(kind: OptimizerKind, slots: Tensors, path: string) {
+  if (kind === 'nadam' && /^variable(_\d+)?$/.test(path)) return tensorOf(slots, 'nadam/momentum-product')
+  const [, weight = '', slot = ''] = /\/(w\d+)(?:[_#](\w+))?$/.exec(path) ?? []
+  if (kind === 'ftrl' && slot === 'accumulator') return tensorOf(slots, `ftrl.accumulator/${weight}`)
+  if (kind === 'adafactor') {
+    const row = slots[`adafactor.row/${weight}`]
+    if (slot === '' || slot === '2') return tensorOf(slots, `adafactor.${slot === '' ? 'row' : 'column'}/${weight}`)
+    // Keras keeps the product of the factors as well.
+    if (row) {
+      const share = tf.expandDims(tf.div(row, tf.mean(row)), 1)
+      return tf.mul(share, tensorOf(slots, `adafactor.column/${weight}`))
+    }
+  }
+  const ours = SLOTS[kind][slot]
+  if (ours === undefined) throw new Mismatch(`state ${path} has no counterpart`)
+  return tensorOf(slots, `${weight}/${ours}`)
 }
 
 /** The spec for a Keras configuration, or the feature that Espalier lacks. */
 export function optimizerSpec(name: string, config: Json): OptimizerSpec | string {
-  if (name !== 'SGD' && name !== 'Adam') return name
-  const option = UNSUPPORTED_OPTIONS.find(
-    (key) => config[key] !== undefined && config[key] !== null && config[key] !== false,
-  )
+  const kind = KINDS[name]
+  if (kind === undefined) return name
+  const isSet = (key: string) => config[key] !== undefined && config[key] !== null
+  const option = UNSUPPORTED.find((key) => isSet(key) && config[key] !== false)
   if (option !== undefined) return `${name} with ${option}`
-  const rate = learningRateOf(config.learning_rate)
-  if (typeof rate === 'string') return `${name} with ${rate}`
-  const kind =
-    name === 'SGD'
-      ? { kind: 'sgd', momentum: config.momentum ?? 0, nesterov: config.nesterov ?? false }
-      : { kind: 'adam', beta1: config.beta_1, beta2: config.beta_2, epsilon: config.epsilon }
-  const spec = parse(OptimizerSpec, { ...kind, ...rate })
+  const fields = Object.entries(FIELDS).filter(([theirs]) => isSet(theirs))
+  const spec = parse(OptimizerSpec, {
+    kind,
+    ...Object.fromEntries(fields.map(([theirs, ours]) => [ours, config[theirs]])),
+    ...learningRateOf(config.learning_rate),
+  })
   if (!spec.ok) throw new Error(`the contract refuses the optimizer: ${JSON.stringify(spec.errors)}`)
   return spec.value
 }
 
-export function clippingOf(config: Json): ClippingSpec {
-  const onNonFinite = 'fail' as const
+export function clippingOf(config: Json): ClippingMode {
   const isSet = (key: string) => config[key] !== undefined && config[key] !== null
-  if (isSet('clipvalue')) return { mode: 'value', maxValue: asNumber(config.clipvalue), onNonFinite }
-  if (isSet('clipnorm')) return { mode: 'norm', maxNorm: asNumber(config.clipnorm), onNonFinite }
-  if (!isSet('global_clipnorm')) return { mode: 'none', onNonFinite }
-  return { mode: 'global-norm', maxNorm: asNumber(config.global_clipnorm), p: 2, onNonFinite }
-}
-
-/** Number, or the Keras form of a schedule; a string names a schedule that Espalier lacks. */
-export function learningRateOf(value: unknown): Pick<OptimizerSpec, 'learningRate' | 'schedule'> | string {
-  if (typeof value === 'number') return { learningRate: value, schedule: { kind: 'constant' } }
-  const { class_name: className, config } = asRecord(value, 'learning_rate')
-  const schedule = asRecord(config, 'schedule')
-  if (className !== 'CosineDecay') return asText(className)
-  if (schedule.warmup_target !== null || schedule.warmup_steps !== 0) return 'CosineDecay with warm-up'
-  return {
-    learningRate: asNumber(schedule.initial_learning_rate),
-    schedule: {
-      kind: 'cosine',
-      beginStep: 0,
-      endStep: asNumber(schedule.decay_steps),
-      finalFraction: asNumber(schedule.alpha),
-    },
-  }
+  if (isSet('clipvalue')) return { mode: 'value', maxValue: asNumber(config.clipvalue), ...EVERYWHERE }
+  if (isSet('clipnorm')) return { mode: 'norm', maxNorm: asNumber(config.clipnorm), ...EVERYWHERE }
+  if (!isSet('global_clipnorm')) return { mode: 'none' }
+  return { mode: 'global-norm', maxNorm: asNumber(config.global_clipnorm), p: 2, ...EVERYWHERE }
 }

@@ -1,13 +1,12 @@
 import { parse } from '../../../src/contracts/parse.js'
 import { SparsitySchedule as ScheduleSpec } from '../../../src/contracts/pruning.js'
-import { learningRateAt } from '../../../src/ml/optimizers/learning-rate.js'
 import { makeSparsitySchedule } from '../../../src/ml/pruning/schedules.js'
 import { expectClose, expectEqual, expectSame, Mismatch, toleranceOf } from '../compare.js'
-import { asList, asNumber, asNumbers, asText, type Json, type ReferenceCase } from '../json.js'
+import { asList, asNumber, asNumbers, type Json, type ReferenceCase } from '../json.js'
 import { type CaseRunner, documentation, type Outcome, passed, passedWith, unsupported } from '../outcome.js'
-import { learningRateOf } from './optimizers.js'
+import { runLearningRates } from './learning-rates.js'
 
-export const runSchedules: CaseRunner = (reference) => {
+export const runSchedules: CaseRunner = (reference, file) => {
   const { kind, params } = reference
   switch (kind) {
     case 'polynomial_decay_sparsity':
@@ -25,9 +24,10 @@ export const runSchedules: CaseRunner = (reference) => {
     case 'linear_sparsity':
       return sparsities(reference, { ...ends(params), beginStep: 0, endStep: params.total, frequency: 1, power: 1 })
     case 'keras_lr':
-      return learningRates(reference)
+    case 'torch_lr':
+      return runLearningRates(reference, file)
     default:
-      return unsupported(kind === 'torch_lr' ? `torch ${asText(params.class_name)}` : (kind ?? 'no kind'))
+      return unsupported(kind ?? 'no kind')
   }
 }
 
@@ -115,15 +115,4 @@ function rowsOf({ input, expected }: ReferenceCase) {
     const [shouldPrune, sparsity] = asList(rows[i], 'row')
     return { step, shouldPrune: shouldPrune === true, sparsity: asNumber(sparsity) }
   })
-}
-
-function learningRates({ input, params, expected, tolerance }: ReferenceCase): Outcome {
-  const spec = learningRateOf(params)
-  if (typeof spec === 'string') return unsupported(`learning rate ${spec}`)
-  const rates = asNumbers(expected.lr)
-  asNumbers(input.steps).forEach((step, i) => {
-    const rate = learningRateAt(spec, step, Number.NaN) // endStep is always given here
-    expectClose(rate, rates[i] ?? Number.NaN, toleranceOf(tolerance), `learning rate at ${step}`)
-  })
-  return passed
 }

@@ -1,12 +1,14 @@
 import type { Tensor } from '@tensorflow/tfjs-core'
-import type { LayersModel } from '../../../src/contracts/model.js'
 import { parse } from '../../../src/contracts/parse.js'
-import { TrainingJobSpec } from '../../../src/contracts/training-job.js'
+import { TrainingJobSpec } from '../../../src/contracts/training-job-spec.js'
 import { tf } from '../../../src/ml/engine/tensorflow.js'
 import type { Tensors } from '../../../src/ml/engine/types.js'
 import { buildModel } from '../../../src/ml/models/model.js'
 import { learningRateAt } from '../../../src/ml/optimizers/learning-rate.js'
-import { initialState, makeTrainStep, maskOf, type StepParts } from '../../../src/ml/step.js'
+import { initialState, maskOf, type StepParts } from '../../../src/ml/state.js'
+import { trainSignature } from '../../../src/ml/step.js'
+import { thresholdAt } from '../../../src/ml/transforms/threshold.js'
+import { expandModel } from '../../../src/planning/presets.js'
 import { expectClose, expectEqual, expectTensorClose, type Tolerance, toleranceOf } from '../compare.js'
 import {
   asList,
@@ -30,7 +32,9 @@ export const runTrainingTrajectory: CaseRunner = (reference, file) => {
   if (typeof optimizer === 'string') return unsupported(optimizer)
   const masks = input.masks === null ? null : asTensors(input.masks)
   const parts = partsOf(reference, asTensor(asRecord(file.content.data).x), masks)
-  const step = makeTrainStep(parts)
+  const { step } = trainSignature(parts, asNumber(params.batch_size))
+  const { clipping } = parts.spec
+  const threshold = tf.scalar(thresholdAt(clipping, 0, 1))
   const names = Object.keys(parts.model.parameters)
   const loss = toleranceOf(tolerance, 'loss_abs')
   const weights = toleranceOf(tolerance, 'weights_abs')
@@ -44,7 +48,7 @@ export const runTrainingTrajectory: CaseRunner = (reference, file) => {
   for (let t = 0; t < steps; t++) {
     const rows = tf.tensor1d(asNumbers(asList(input.batches)[t]), 'int32')
     const learningRate = tf.scalar(learningRateAt(optimizer, t, steps))
-    const result = step({ state, inputs: { rows, learningRate, step: tf.scalar(t, 'int32') } })
+    const result = step({ state, inputs: { rows, learningRate, threshold, step: tf.scalar(t, 'int32') } })
     expectClose(scalarOf(result.outputs.loss), losses[t] ?? Number.NaN, loss, `loss of step ${t + 1}`)
     // The norm is a sum of as many terms as a weight has gradients: the tolerance of the losses holds for it as well.
     expectClose(
@@ -79,10 +83,11 @@ function partsOf({ params }: ReferenceCase, x: ReferenceTensor, masks: readonly 
     metrics: ['accuracy'],
   })
   if (!spec.ok) throw new Error(`the contract refuses the job: ${JSON.stringify(spec.errors)}`)
-  const model = buildModel(spec.value.model as LayersModel, spec.value.loss) // just given in the form of layers
+  const loss = 'sparse-categorical-crossentropy'
+  const model = buildModel(expandModel(spec.value.model), loss)
   const names = Object.keys(model.parameters)
   const pruned = masks === null ? [] : names.filter((name, i) => name.endsWith('/kernel') && masks[i]?.data.includes(0))
-  return { spec: spec.value, model, pruned }
+  return { spec: { ...spec.value, loss, metrics: ['accuracy'] }, model, pruned }
 }
 
 /** The given weights (masked once, as the reference does), fresh slots, masks and data. */

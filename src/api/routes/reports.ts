@@ -1,0 +1,38 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { ClippingReport } from '../../contracts/clipping-report.js'
+import type { TrainingJob } from '../../contracts/training-job.js'
+import { problem } from '../../errors.js'
+import { isOver } from '../event-stream.js'
+import { findJob, JobParams } from '../job-lookup.js'
+import { problems } from '../responses.js'
+
+export const reportRoutes: FastifyPluginAsyncTypebox = async (app) => {
+  const { jobReports } = app.context
+
+  app.get(
+    '/v1/training-jobs/:id/reports/clipping',
+    {
+      schema: {
+        operationId: 'getClippingReport',
+        summary: 'What clipping did, over all steps so far; renewed at each checkpoint and at the end',
+        tags: ['training-jobs'],
+        params: JobParams,
+        response: { 200: ClippingReport, ...problems(400, 404) },
+      },
+      config: { scope: 'jobs:read' },
+    },
+    async (request) => {
+      const job = await findJob(app.context, request.projectId, request.params.id)
+      return (await jobReports.get(job.id, 'clipping')) ?? notReady(job)
+    },
+  )
+}
+
+/** @throws REPORT_NOT_READY, saying when the report comes */
+function notReady(job: TrainingJob): never {
+  const { everySteps } = job.spec.checkpoints
+  const when = isOver(job)
+    ? `the job is over (${job.status}) and has made none, nor will it`
+    : `the job is ${job.status}; the report comes with its first checkpoint, every ${everySteps} steps (checkpoints.everySteps), and at its end`
+  throw problem('REPORT_NOT_READY', `there is no clipping report of job ${job.id}: ${when}`)
+}

@@ -1,0 +1,8 @@
+import type { ClippingReport } from './clipping-report.js'
+
+/** Reports that a running job keeps up to date, by kind. */
+export interface ReportBodies {
+  readonly clipping: ClippingReport
+}
+/** One of the reports of a job. */
+export type ReportKind = keyof ReportBodies

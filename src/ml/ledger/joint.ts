@@ -1,0 +1,130 @@
+import type { ClippingReport } from '../../contracts/clipping-report.js'
+import { makeSketch, type SketchState } from './sketch.js'
+
+/** Parts of a job whose norms are told apart, for what changed in its course. */
+const PARTS = 10
+
+/** What one step did to all gradients together. */
+export interface JointStep {
+  readonly norm: number
+  /** Smallest factor applied to a tensor. */
+  readonly scale: number
+  /** Norm after clipping / norm before. */
+  readonly effectiveScale: number
+  /** 0 or infinite: none. */
+  readonly threshold: number
+  readonly cosine: number
+  readonly engaged: boolean
+}
+
+/** Sums and sketches over the steps, as plain JSON. */
+export interface JointState {
+  readonly steps: number
+  readonly norms: readonly SketchState[]
+  /** The largest norm; step −1: no step yet. */
+  readonly peak: { readonly step: number; readonly norm: number; readonly engaged: boolean }
+  readonly scales: SketchState
+  readonly effectiveScales: number
+  readonly thresholds: SketchState
+  readonly lastThreshold: number
+  readonly cosines: number
+  readonly leastCosine: number
+}
+
+/** The norm before and after its largest value. */
+export interface Course {
+  readonly peak: { readonly step: number; readonly norm: number; readonly engaged: boolean }
+  /** Median over the tenths of the job up to the one with the peak. */
+  readonly medianToPeak: number
+  /** Median over the newest tenth of which at least half was seen; null unless it comes after the one with the peak. */
+  readonly lastTenth: { readonly fromStep: number; readonly median: number } | null
+}
+
+export type JointFigures = Pick<ClippingReport, 'steps' | 'norm' | 'scale' | 'threshold' | 'cosine'> & {
+  /** Null before the first step. */
+  readonly course: Course | null
+}
+
+export interface JointAccounts {
+  add(step: number, figures: JointStep): void
+  figures(): JointFigures
+  state(): JointState
+}
+
+/** @param steps Of the whole job. */
+export function makeJointAccounts(steps: number, state?: JointState): JointAccounts {
+  const parts = Array.from({ length: PARTS }, (_, part) => restore(state?.norms[part]))
+  const scales = restore(state?.scales)
+  const thresholds = restore(state?.thresholds)
+  let seen = state?.steps ?? 0
+  let peak = state?.peak ?? { step: -1, norm: 0, engaged: false }
+  let effectiveScales = state?.effectiveScales ?? 0
+  let lastThreshold = state?.lastThreshold ?? 0
+  let cosines = state?.cosines ?? 0
+  let leastCosine = state?.leastCosine ?? 1
+  const partOf = (step: number) => Math.min(PARTS - 1, Math.floor((step * PARTS) / Math.max(1, steps)))
+
+  const course = (): Course | null => {
+    if (peak.step < 0) return null
+    const toPeak = parts.slice(0, partOf(peak.step) + 1).map((part) => part.state())
+    const newest = parts.findLastIndex((part) => part.count() >= steps / PARTS / 2)
+    const isLater = newest > partOf(peak.step)
+    return {
+      peak,
+      medianToPeak: makeSketch(...toPeak).quantile(0.5),
+      lastTenth: isLater
+        ? { fromStep: Math.ceil((newest * steps) / PARTS), median: parts[newest]?.quantile(0.5) ?? 0 }
+        : null,
+    }
+  }
+  return {
+    add(step, { norm, scale, effectiveScale, threshold, cosine, engaged }) {
+      seen++
+      parts[partOf(step)]?.add(norm)
+      if (peak.step < 0 || norm > peak.norm) peak = { step, norm, engaged }
+      if (engaged) scales.add(scale)
+      effectiveScales += effectiveScale
+      if (threshold > 0 && threshold < Number.POSITIVE_INFINITY) {
+        thresholds.add(threshold)
+        lastThreshold = threshold
+      }
+      const bounded = Math.min(1, Math.max(0, cosine))
+      cosines += bounded
+      if (bounded < leastCosine) leastCosine = bounded
+    },
+    figures() {
+      const threshold = thresholds.summary()
+      return {
+        steps: seen,
+        norm: makeSketch(...parts.map((part) => part.state())).summary(),
+        scale: {
+          whileEngaged: scales.summary(),
+          meanEffective: seen > 0 ? Math.min(1, effectiveScales / seen) : 1,
+        },
+        threshold: threshold && {
+          min: threshold.min,
+          median: threshold.q50,
+          max: threshold.max,
+          last: lastThreshold,
+        },
+        cosine: seen > 0 ? { mean: Math.min(1, cosines / seen), min: leastCosine } : null,
+        course: course(),
+      }
+    },
+    state: () => ({
+      steps: seen,
+      norms: parts.map((part) => part.state()),
+      peak,
+      scales: scales.state(),
+      effectiveScales,
+      thresholds: thresholds.state(),
+      lastThreshold,
+      cosines,
+      leastCosine,
+    }),
+  }
+}
+
+function restore(state: SketchState | undefined) {
+  return state === undefined ? makeSketch() : makeSketch(state)
+}

@@ -1,0 +1,82 @@
+import type { StoredTensors } from '../formats/safetensors.js'
+import { prunedLayers } from '../planning/plan.js'
+import type { PlannedSpec } from '../planning/planned-spec.js'
+import { kernelOf, type Shape } from '../planning/shape.js'
+import type { Tensors } from './engine/types.js'
+import type { Model } from './models/model.js'
+import { averagedParams, emaShapes, initialEma } from './optimizers/ema.js'
+import { makeOptimizer } from './optimizers/make-optimizer.js'
+import { filled, type Shaped, tensorAt } from './optimizers/optimizer.js'
+import { makeClipping } from './transforms/clipping.js'
+
+/** Name of the mask of a pruned kernel, in the state: float32, 1 = kept, 0 = removed. */
+export const maskOf = (param: string): string => `${param}/mask`
+/** Name of the sum of the gradients of the mini-batches of an update so far; 0 between two updates. */
+export const accumulatedOf = (param: string): string => `${param}/accumulated`
+
+/** The parts of a job that its steps are made of. */
+export interface StepParts {
+  readonly spec: PlannedSpec
+  readonly model: Model
+  /** Names of the kernels that are pruned. */
+  readonly pruned: readonly string[]
+}
+
+/** Names of the kernels that a spec prunes, in the order of the layers. */
+export function prunedKernels(spec: PlannedSpec, model: Model): string[] {
+  return prunedLayers(spec, model.layers).map(kernelOf)
+}
+
+/** What training changes, before the first step: weights drawn by the seed, optimizer slots, averages, clip state, masks of ones. */
+export function initialState({ spec, model, pruned }: StepParts): StoredTensors {
+  const weights = model.initialize(spec.seed)
+  const params = Object.fromEntries(Object.entries(weights).filter(([name]) => name in model.parameters))
+  return {
+    ...weights,
+    ...makeOptimizer(spec.optimizer).init(params),
+    ...(spec.optimizer.ema ? initialEma(params) : {}),
+    ...makeClipping(spec.clipping, params).init(params),
+    ...filled(maskShapes(model, pruned), 1),
+  }
+}
+
+/** Names and shapes of what `initialState` draws, all float32. */
+export function stateShapes({ spec, model, pruned }: StepParts): Shaped {
+  const params = shaped(model.parameters)
+  return {
+    ...params,
+    ...shaped(model.moments),
+    ...makeOptimizer(spec.optimizer).slotShapes(params),
+    ...(spec.optimizer.ema ? emaShapes(params) : {}),
+    ...makeClipping(spec.clipping, params).stateShapes(params),
+    ...maskShapes(model, pruned),
+  }
+}
+
+/** State that is 0 between two updates, and so in no checkpoint. */
+export function passingState({ spec, model }: StepParts): StoredTensors {
+  if (spec.optimizer.accumulateSteps === 1) return {}
+  const names = Object.entries(model.parameters).map(([name, shape]) => [accumulatedOf(name), { shape }] as const)
+  return filled(Object.fromEntries(names), 0)
+}
+
+/** The weights that evaluation and export use: the averages over the steps where the spec asks for them, and moving statistics. */
+export function finalWeights({ spec, model }: StepParts, state: Tensors): Tensors {
+  const moments = Object.fromEntries(Object.keys(model.moments).map((name) => [name, tensorAt(state, name)]))
+  const names = Object.keys(model.parameters)
+  if (spec.optimizer.ema) return { ...averagedParams(state, names), ...moments }
+  return { ...Object.fromEntries(names.map((name) => [name, tensorAt(state, name)])), ...moments }
+}
+
+/** Optimizer slots and averages that belong to the parameter and are shaped like it, and so are masked with it. */
+export function slotsOf(param: string, state: Readonly<Record<string, unknown>>): string[] {
+  return Object.keys(state).filter((name) => name.startsWith(`${param}/`) && name !== maskOf(param))
+}
+
+export function shaped(shapes: Readonly<Record<string, Shape>>): Shaped {
+  return Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [name, { shape }]))
+}
+
+function maskShapes(model: Model, pruned: readonly string[]): Shaped {
+  return Object.fromEntries(pruned.map((name) => [maskOf(name), { shape: model.parameters[name] ?? [] }]))
+}
