@@ -104,6 +104,7 @@ describe.each(Object.entries(LAYERS))('%s', (name, layer) => {
     { batch: 3, length: 5, returnSequences: false, goBackwards: false, hasBias: true },
     { batch: 19, length: 4, returnSequences: true, goBackwards: true, hasBias: true },
     { batch: 16, length: 6, returnSequences: true, goBackwards: false, hasBias: false },
+    { batch: 249, length: 3, returnSequences: true, goBackwards: false, hasBias: true },
     { batch: 17, length: 101, returnSequences: false, goBackwards: true, hasBias: true },
     { batch: 2, length: 103, returnSequences: true, goBackwards: false, hasBias: true },
     { batch: 16, length: 300, returnSequences: false, goBackwards: false, hasBias: false },

@@ -1,5 +1,5 @@
 import type { Tensor } from '@tensorflow/tfjs-core'
-import { smallMatMul, tanhGradient } from '../../engine/operations.js'
+import { stepMatMul, tanhGradient } from '../../engine/operations.js'
 import { tf } from '../../engine/tensorflow.js'
 import { type Cell, item, type RecurrentOptions, type RecurrentWeights, withBias, withoutBias } from './cell.js'
 import { runCell } from './sequence.js'
@@ -86,19 +86,19 @@ function makeGruCell({ kernel, recurrentKernel, bias }: RecurrentWeights, resetA
     },
     forward([kg, ug, kc, uc, bRecurrent], x, [h]) {
       if (!kg || !ug || !kc || !uc || !h) throw new Error('incomplete step')
-      const tau = tf.tanh(tf.add(smallMatMul(h, ug), smallMatMul(x, kg)))
+      const tau = tf.tanh(tf.add(stepMatMul(h, ug), stepMatMul(x, kg)))
       const [z, r] = halves(tf.add(tf.mul(tau, 0.5), 0.5))
       let inner: Tensor
       let recurrent: Tensor
       if (resetAfter) {
-        const product = smallMatMul(h, uc)
+        const product = stepMatMul(h, uc)
         inner = bRecurrent ? tf.add(product, bRecurrent) : product
         recurrent = tf.mul(r, inner)
       } else {
         inner = tf.mul(r, h)
-        recurrent = smallMatMul(inner, uc)
+        recurrent = stepMatMul(inner, uc)
       }
-      const candidate = tf.tanh(tf.add(smallMatMul(x, kc), recurrent))
+      const candidate = tf.tanh(tf.add(stepMatMul(x, kc), recurrent))
       const difference = tf.sub(h, candidate)
       return {
         state: [tf.add(candidate, tf.mul(z, difference))],
@@ -117,19 +117,19 @@ function makeGruCell({ kernel, recurrentKernel, bias }: RecurrentWeights, resetA
       const kept = tf.mul(dh, z)
       const dCandidate = tanhGradient(candidate, tf.sub(dh, kept))
       // Of the recurrent product (after the reset) or of what enters it (before).
-      const dInner = resetAfter ? tf.mul(dCandidate, r) : smallMatMul(dCandidate, ucT)
+      const dInner = resetAfter ? tf.mul(dCandidate, r) : stepMatMul(dCandidate, ucT)
       const dr = resetAfter ? tf.mul(dCandidate, inner) : tf.mul(dInner, h)
       const dGates = tanhGradient(tau, tf.concat([tf.mul(dh, difference), dr], 1))
-      const through = resetAfter ? smallMatMul(dInner, ucT) : tf.mul(dInner, r)
+      const through = resetAfter ? stepMatMul(dInner, ucT) : tf.mul(dInner, r)
       const transposeA = { transposeA: true }
       return {
-        gradients: [tf.addN([kept, smallMatMul(dGates, ugT), through])],
-        dx: tf.add(smallMatMul(dGates, kgT), smallMatMul(dCandidate, kcT)),
+        gradients: [tf.addN([kept, stepMatMul(dGates, ugT), through])],
+        dx: tf.add(stepMatMul(dGates, kgT), stepMatMul(dCandidate, kcT)),
         terms: [
-          smallMatMul(x, dGates, transposeA),
-          smallMatMul(x, dCandidate, transposeA),
-          smallMatMul(h, dGates, transposeA),
-          resetAfter ? smallMatMul(h, dInner, transposeA) : smallMatMul(inner, dCandidate, transposeA),
+          stepMatMul(x, dGates, transposeA),
+          stepMatMul(x, dCandidate, transposeA),
+          stepMatMul(h, dGates, transposeA),
+          resetAfter ? stepMatMul(h, dInner, transposeA) : stepMatMul(inner, dCandidate, transposeA),
           ...(hasRecurrentBias ? [dInner] : []),
         ],
       }

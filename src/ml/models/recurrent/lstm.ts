@@ -1,5 +1,5 @@
 import type { Tensor } from '@tensorflow/tfjs-core'
-import { smallMatMul, tanhGradient } from '../../engine/operations.js'
+import { stepMatMul, tanhGradient } from '../../engine/operations.js'
 import { tf } from '../../engine/tensorflow.js'
 import { type Cell, item, type RecurrentOptions, type RecurrentWeights, withBias, withoutBias } from './cell.js'
 import { runCell } from './sequence.js'
@@ -51,7 +51,7 @@ function makeLstmCell({ kernel, recurrentKernel, bias }: RecurrentWeights): Cell
     },
     forward([k, u, scale, offset], x, [h, c]) {
       if (!k || !u || !scale || !offset || !h || !c) throw new Error('incomplete step')
-      const tau = tf.tanh(tf.add(smallMatMul(h, u), smallMatMul(x, k)))
+      const tau = tf.tanh(tf.add(stepMatMul(h, u), stepMatMul(x, k)))
       const [i, f, g, o] = gatesOf(tf.add(tf.mul(tau, scale), offset))
       const cell = tf.add(tf.mul(f, c), tf.mul(i, g))
       const squashed = tf.tanh(cell)
@@ -68,9 +68,9 @@ function makeLstmCell({ kernel, recurrentKernel, bias }: RecurrentWeights): Cell
       const dGates = tf.concat([tf.mul(dCell, g), tf.mul(dCell, c), tf.mul(dCell, i), tf.mul(dh, squashed)], 1)
       const dz = tanhGradient(tau, dGates)
       return {
-        gradients: [smallMatMul(dz, uT), tf.mul(dCell, f)],
-        dx: smallMatMul(dz, kT),
-        terms: [smallMatMul(x, dz, { transposeA: true }), smallMatMul(h, dz, { transposeA: true })],
+        gradients: [stepMatMul(dz, uT), tf.mul(dCell, f)],
+        dx: stepMatMul(dz, kT),
+        terms: [stepMatMul(x, dz, { transposeA: true }), stepMatMul(h, dz, { transposeA: true })],
       }
     },
     termShapes: () => [

@@ -6,11 +6,13 @@ import { type Cell, item, type RecurrentOptions, type RecurrentWeights } from '.
 /** Longer sequences become a loop in the graph: slower per step, but a graph of constant size. */
 const UNROLLED_UP_TO = 100
 /**
- * A batch is computed in two independent halves, so that two cores have work although a recurrence is one long chain. Part of the order of
- * summation, hence the same on every machine.
+ * A batch is computed in independent parts of about this many examples, so that several cores have work although a recurrence is one long
+ * chain. The parts decide the order of summation: they depend on the batch alone, not on the machine.
  */
-const CHAINS = 2
-const MIN_ROWS_PER_CHAIN = 8
+const ROWS_PER_CHAIN = 64
+const MAX_CHAINS = 4
+/** Below, the parts would be too small to pay for their operations. */
+const SMALLEST_SPLIT = 16
 
 interface Chain {
   /** First example, and number of examples. */
@@ -75,7 +77,8 @@ function layerOf(
 }
 
 function chainsOf(batch: number): Chain[] {
-  const count = batch < CHAINS * MIN_ROWS_PER_CHAIN ? 1 : CHAINS
+  const wanted = Math.round(batch / ROWS_PER_CHAIN)
+  const count = batch < SMALLEST_SPLIT ? 1 : Math.min(Math.max(wanted, 2), MAX_CHAINS)
   return Array.from({ length: count }, (_, index) => {
     const start = Math.floor((index * batch) / count)
     return { start, rows: Math.floor(((index + 1) * batch) / count) - start }

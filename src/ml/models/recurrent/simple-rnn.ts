@@ -1,5 +1,5 @@
 import type { Tensor } from '@tensorflow/tfjs-core'
-import { smallMatMul, tanhGradient } from '../../engine/operations.js'
+import { stepMatMul, tanhGradient } from '../../engine/operations.js'
 import { tf } from '../../engine/tensorflow.js'
 import { type Cell, type RecurrentOptions, type RecurrentWeights, withBias, withoutBias } from './cell.js'
 import { runCell } from './sequence.js'
@@ -26,7 +26,7 @@ function makeSimpleCell({ kernel, recurrentKernel, bias }: RecurrentWeights): Ce
     forwardConstants: () => [withBias(kernel, bias), recurrentKernel],
     forward([k, u], x, [h]) {
       if (!k || !u || !h) throw new Error('incomplete step')
-      const next = tf.tanh(tf.add(smallMatMul(h, u), smallMatMul(x, k)))
+      const next = tf.tanh(tf.add(stepMatMul(h, u), stepMatMul(x, k)))
       return { state: [next], tape: [next, h] }
     },
     backwardConstants: () => [tf.transpose(kernel), tf.transpose(recurrentKernel)],
@@ -34,9 +34,9 @@ function makeSimpleCell({ kernel, recurrentKernel, bias }: RecurrentWeights): Ce
       if (!kT || !uT || !next || !h || !dh) throw new Error('incomplete step')
       const dz = tanhGradient(next, dh)
       return {
-        gradients: [smallMatMul(dz, uT)],
-        dx: smallMatMul(dz, kT),
-        terms: [smallMatMul(x, dz, { transposeA: true }), smallMatMul(h, dz, { transposeA: true })],
+        gradients: [stepMatMul(dz, uT)],
+        dx: stepMatMul(dz, kT),
+        terms: [stepMatMul(x, dz, { transposeA: true }), stepMatMul(h, dz, { transposeA: true })],
       }
     },
     termShapes: () => [
