@@ -4,10 +4,10 @@ import { TrainingJobSpec } from '../src/contracts/training-job-spec.js'
 import type { StoredTensors } from '../src/formats/safetensors.js'
 import { runEagerly } from '../src/ml/engine/eager.js'
 import type { Session } from '../src/ml/engine/types.js'
-import { makeRandom } from '../src/ml/random.js'
 import { openRun, type Run } from '../src/ml/run.js'
 import { initialState } from '../src/ml/state.js'
 import { trainSignature } from '../src/ml/step.js'
+import { makeRandom } from '../src/random.js'
 import { BATCH_SIZE, type BenchModel, LEARNING_RATE, MAX_NORM, type Runner } from './runner.js'
 
 const ROWS = 51_200

@@ -31,6 +31,7 @@ export const ThresholdSchedule = Type.Union(
   ],
   {
     default: { kind: 'constant' },
+    $id: 'ThresholdSchedule',
     description:
       'Multiplies maxValue, maxNorm, maxRms, clipFactor, percentile (at most 100), zThreshold or growthFactor, whichever the mode has',
   },
@@ -81,7 +82,10 @@ const common = {
 }
 
 /** What is done to the gradients of a step before the optimizer uses them. */
-export const ClippingSpec = Type.Union([...modesWith(common)], { default: { mode: 'none' } })
+export const ClippingSpec = Type.Union([...modesWith(common)], {
+  default: { mode: 'none' },
+  $id: 'ClippingSpec',
+})
 export type ClippingSpec = Static<typeof ClippingSpec>
 /** What happens when a gradient is NaN or infinite. */
 export type NonFinitePolicy = ClippingSpec['onNonFinite']

@@ -3,7 +3,7 @@ import { DatasetId, Timestamp } from './ids.js'
 
 const strict = { additionalProperties: false }
 
-const BUILTIN_DATASETS = ['mnist', 'moby-dick', 'temporal-order'] as const
+const BUILTIN_DATASETS = ['mnist', 'temporal-order'] as const
 /** Datasets that come with the service. */
 export type BuiltinDatasetName = (typeof BUILTIN_DATASETS)[number]
 
@@ -16,15 +16,6 @@ const BuiltinSource = Type.Object(
   {
     kind: Type.Literal('builtin'),
     name: Type.Enum([...BUILTIN_DATASETS]),
-    sequenceLength: Type.Optional(
-      Type.Integer({ ...SequenceLength, description: 'moby-dick: characters a window; default 64' }),
-    ),
-    testFraction: Type.Optional(
-      Type.Number({
-        ...TestFraction,
-        description: 'moby-dick: share of the text, its end, kept for tests; default 0.1',
-      }),
-    ),
     rows: Type.Optional(
       Type.Integer({
         minimum: 1,

@@ -216,7 +216,7 @@ const Plateau = withWarmup(
  */
 export const LearningRateSchedule = Type.Union(
   [Constant, Step, Piecewise, Exponential, InverseTime, Cosine, CosineRestarts, Polynomial, Linear, OneCycle, Plateau],
-  { default: { kind: 'constant' } },
+  { default: { kind: 'constant' }, $id: 'LearningRateSchedule' },
 )
 export type LearningRateSchedule = Static<typeof LearningRateSchedule>
 export type PlateauSchedule = Static<typeof Plateau>

@@ -149,5 +149,5 @@ const KerasModel = Type.Object(
   strict,
 )
 /** The model of a job: by name, layer by layer, or as Keras writes it. */
-export const ModelSpec = Type.Union([PresetModel, LayersModel, KerasModel])
+export const ModelSpec = Type.Union([PresetModel, LayersModel, KerasModel], { $id: 'ModelSpec' })
 export type ModelSpec = Static<typeof ModelSpec>

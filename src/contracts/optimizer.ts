@@ -137,7 +137,7 @@ const Adafactor = optimizer('adafactor', {
 /** How weights follow from gradients; steps count from 0. */
 export const OptimizerSpec = Type.Union(
   [Sgd, RmsProp, Adagrad, Adadelta, Adam, AdamW, Adamax, Nadam, Lion, Ftrl, Adafactor],
-  { default: { kind: 'adam' } },
+  { default: { kind: 'adam' }, $id: 'OptimizerSpec' },
 )
 export type OptimizerSpec = Static<typeof OptimizerSpec>
 export type OptimizerKind = OptimizerSpec['kind']

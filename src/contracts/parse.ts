@@ -12,12 +12,16 @@ export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok
 
 const DISCRIMINATORS = ['kind', 'mode', 'type'] as const
 const MAX_ERRORS = 20
+/** Far beyond what any schema or Keras model takes; the recursion of cloning and checking stays well within the stack. */
+const MAX_DEPTH = 200
 
 /**
  * Checks `input` against `schema`, with every default filled in; the input is not changed. A failed union whose variants
  * carry a literal `kind`, `mode` or `type` is reported for the variant that the input names, not for all of them.
  */
 export function parse<S extends TSchema>(schema: S, input: unknown): Parsed<Static<S>> {
+  if (isDeeperThan(input, MAX_DEPTH))
+    return { ok: false, errors: [{ pointer: '', detail: `is nested more than ${MAX_DEPTH} levels deep` }] }
   const value = Value.Default(schema, Value.Clone(input))
   // Value.Check is a type guard on `unknown`, which narrows to Static<S> only through this cast.
   if (Value.Check(schema, value)) return { ok: true, value: value as Static<S> }
@@ -26,6 +30,16 @@ export function parse<S extends TSchema>(schema: S, input: unknown): Parsed<Stat
     ok: false,
     errors: errors.length > 0 ? errors.slice(0, MAX_ERRORS) : [{ pointer: '', detail: 'does not match the schema' }],
   }
+}
+
+/** Level by level, so that the depth of the value costs no stack. */
+function isDeeperThan(input: unknown, limit: number): boolean {
+  let level: unknown[] = [input]
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > limit) return true
+    level = level.flatMap((value) => (typeof value === 'object' && value !== null ? Object.values(value) : []))
+  }
+  return false
 }
 
 interface Node {

@@ -141,7 +141,7 @@ export const TrainingJobSpec = Type.Object(
         xla: Type.Enum(['auto', 'always', 'never'], {
           default: 'auto',
           description:
-            '`auto`: never for convolutions, else the faster of the two in a short race; the choice is stored with the job',
+            '`auto`: never for convolutions and recurrent layers, else the faster of the two in a short race; the choice is stored with the job',
         }),
       },
       { ...strict, default: {} },

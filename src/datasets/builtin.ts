@@ -7,7 +7,6 @@ import type { StoredTensor } from '../formats/safetensors.js'
 import { countClasses } from './class-counts.js'
 import type { DatasetDraft } from './draft.js'
 import { decodeIdx } from './idx.js'
-import { readMobyDick } from './moby-dick.js'
 import { makeTemporalOrder } from './temporal-order.js'
 
 type Options = Omit<BuiltinSource, 'kind' | 'name'>
@@ -19,13 +18,12 @@ interface Builtin {
 
 const BUILTINS: Readonly<Record<BuiltinDatasetName, Builtin>> = {
   mnist: { options: [], load: readMnist },
-  'moby-dick': { options: ['sequenceLength', 'testFraction'], load: readMobyDick },
   'temporal-order': { options: ['rows', 'testRows', 'length', 'seed'], load: makeTemporalOrder },
 }
 
 /**
  * Data that come with the service; `name` is what the dataset shall be called. A bare name takes every default.
- * @throws REQUEST_INVALID for an option of another dataset, DATASET_INVALID, UNAVAILABLE when the package with the data is not installed
+ * @throws REQUEST_INVALID for an option of another dataset, DATASET_INVALID
  */
 export async function loadBuiltin(
   builtin: BuiltinDatasetName | Omit<BuiltinSource, 'kind'>,

@@ -25,8 +25,8 @@ export interface Column {
 const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
 const WHOLE = /^[+-]?\d+$/
 const NOT_FINITE = /^[+-]?(?:nan|inf|infinity)$/i
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f]/
+/** Category Cc of Unicode, without those that may stand in a cell. */
+const CONTROL = /(?![\t\n\r])\p{Cc}/u
 const MAX_KEPT_TEXTS = 20
 const MAX_LABEL_LENGTH = 200
 

@@ -1,8 +1,8 @@
 import { setImmediate } from 'node:timers/promises'
 import { problem } from '../errors.js'
+import { makeRandom } from '../random.js'
 import { countClasses } from './class-counts.js'
 import type { DatasetDraft } from './draft.js'
-import { makeUniform } from './random.js'
 
 export interface TemporalOrderOptions {
   /** Training sequences, 1 to 1,000,000; default 10,000. */
@@ -34,8 +34,8 @@ export async function makeTemporalOrder(options: TemporalOrderOptions = {}): Pro
   const { rows = 10_000, testRows = 1000, length = 50, seed = 0 } = options
   const bytes = (rows + testRows) * length * SYMBOLS
   if (bytes > MAX_BYTES) throw tooLarge(bytes, length)
-  const train = await draw(rows, length, makeUniform(seed, 'temporal-order/train'))
-  const test = await draw(testRows, length, makeUniform(seed, 'temporal-order/test'))
+  const train = await draw(rows, length, makeRandom(seed, 'temporal-order/train').uniform)
+  const test = await draw(testRows, length, makeRandom(seed, 'temporal-order/test').uniform)
   return {
     name: 'temporal order',
     source: `builtin:temporal-order?rows=${rows}&testRows=${testRows}&length=${length}&seed=${seed}`,

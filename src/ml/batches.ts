@@ -1,4 +1,4 @@
-import { makeRandom } from './random.js'
+import { makeRandom } from '../random.js'
 
 /** How the rows of an epoch are dealt out. */
 export interface BatchPlan {

@@ -1,5 +1,5 @@
 import { splitRows } from '../planning/plan.js'
-import { makeRandom } from './random.js'
+import { makeRandom } from '../random.js'
 import { TrainingFailure } from './training-failure.js'
 
 /** Row numbers from 0, ascending; together every row once. */

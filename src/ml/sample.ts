@@ -1,8 +1,8 @@
 import type { DatasetSchema } from '../contracts/dataset.js'
+import { makeRandom } from '../random.js'
 import { tf } from './engine/tensorflow.js'
 import type { Session, SignatureSpec } from './engine/types.js'
 import { tensorAt } from './optimizers/optimizer.js'
-import { makeRandom } from './random.js'
 import { finalWeights, type StepParts } from './state.js'
 
 const SAMPLE = 'sample'

@@ -38,7 +38,7 @@ export function makeWatch(run: Run, journal: () => Journal, report: Pick<TrainRe
   }
 
   function reduceRate(done: number, means: Readonly<Record<string, number>> | null): void {
-    if (optimizer.schedule.kind !== 'plateau') return
+    if (optimizer.schedule.kind !== 'plateau' || done >= run.plan.steps) return
     const { plateau } = journal().running()
     const value = monitored(optimizer.schedule.monitor, means)
     const next = nextPlateau(optimizer.schedule, optimizer.learningRate, plateau, value)

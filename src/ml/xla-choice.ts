@@ -12,14 +12,17 @@ const STEPS_A_ROUND = 4
  */
 const MAX_SLOWDOWN = 1.1
 
+/** oneDNN beats XLA at convolutions by a factor of two; recurrent layers lose under it, and the first call of an LSTM takes 20 s. */
+const PLAIN_LAYERS = /conv|rnn|lstm|gru|bidirectional/
+
 export type XlaPlan = 'plain' | 'xla' | 'race'
 
-/** What `engine.xla` means for a job; convolutions are never compiled by `auto`, since oneDNN beats XLA at them by a factor of two. */
+/** What `engine.xla` means for a job; `auto` never compiles convolutions and recurrent layers. */
 export function planXla(spec: TrainingJobSpec, model: Model, steps: number, batches: number): XlaPlan {
   const { xla } = spec.engine
   if (xla !== 'auto') return xla === 'always' ? 'xla' : 'plain'
   // A job whose every batch is a rest has no full step to compile.
-  if (model.layers.some(({ type }) => type.includes('conv')) || batches === 0) return 'plain'
+  if (model.layers.some(({ type }) => PLAIN_LAYERS.test(type)) || batches === 0) return 'plain'
   return steps >= MIN_STEPS ? 'race' : 'plain'
 }
 

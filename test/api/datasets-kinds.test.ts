@@ -181,7 +181,6 @@ describe('temporal-order', () => {
     [{ name: 'temporal-order', seed: -1 }, '/source/seed'],
     [{ name: 'temporal-order', testRows: 1.5 }, '/source/testRows'],
     [{ name: 'temporal-order', sequenceLength: 64 }, '/source/sequenceLength'],
-    [{ name: 'moby-dick', testFraction: 1 }, '/source/testFraction'],
     [{ name: 'mnist', seed: 1 }, '/source/seed'],
   ])('refuses %j with 400', async (source, pointer) => {
     const response = await create({ source: { kind: 'builtin', ...source } })

@@ -121,6 +121,13 @@ describe('errors', () => {
     )
   })
 
+  it('tell of a value that is nested too deep, instead of running out of stack', () => {
+    let topology: unknown = {}
+    for (let depth = 0; depth < 20_000; depth++) topology = { a: topology }
+    const [error] = errorsOf(TrainingJobSpec, { ...MINIMAL, model: { kind: 'keras', topology } })
+    expect(error?.detail).toMatch(/200 levels/)
+  })
+
   it('are at most twenty', () => {
     const many = Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`x${i}`, 1]))
     expect(errorsOf(TrainingJobSpec, { ...MINIMAL, ...many })).toHaveLength(20)

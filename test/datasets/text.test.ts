@@ -1,7 +1,6 @@
 import { Readable } from 'node:stream'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { packageFolder } from '../../src/datasets/moby-dick.js'
 import { readText, type TextOptions, textToDataset } from '../../src/datasets/text.js'
 
 const make = (text: string, options: Partial<TextOptions> = {}) =>
@@ -134,16 +133,5 @@ describe('reading a text', () => {
       code: 'DATASET_INVALID',
       errors: [{ pointer: '/file', detail: expect.stringContaining(part) }],
     })
-  })
-})
-
-describe('Moby Dick', () => {
-  it('says which package is missing', () => {
-    expect(() => packageFolder('@espalier/no-such-package')).toThrow(
-      expect.objectContaining({
-        code: 'UNAVAILABLE',
-        message: expect.stringContaining('npm install @espalier/no-such-package'),
-      }),
-    )
   })
 })

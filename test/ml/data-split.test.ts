@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type DataSplit, kFold, randomSplit, stratifiedSplit } from '../../src/ml/data-split.js'
-import { makeRandom } from '../../src/ml/random.js'
+import { makeRandom } from '../../src/random.js'
 
 const seeds = () => fc.nat(2_147_483_647)
 const fractions = () => fc.double({ min: 0, max: 0.9, noNaN: true })

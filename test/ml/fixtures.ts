@@ -4,9 +4,9 @@ import type { ReportBodies, ReportKind } from '../../src/contracts/job-report.js
 import type { MetricSeries } from '../../src/contracts/metric.js'
 import type { EnginePins, JobProgress } from '../../src/contracts/training-job.js'
 import type { StoredTensors } from '../../src/formats/safetensors.js'
-import { makeRandom } from '../../src/ml/random.js'
 import type { TrainOptions, TrainReport } from '../../src/ml/train.js'
 import { planTrainingJob } from '../../src/planning/plan.js'
+import { makeRandom } from '../../src/random.js'
 import { specOf } from '../planning/fixtures.js'
 
 const TRAIN = 90

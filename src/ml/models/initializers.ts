@@ -1,5 +1,5 @@
 import type { WeightInitializer } from '../../planning/layers/connect.js'
-import type { Random } from '../random.js'
+import type { Random } from '../../random.js'
 import { orthogonalValues } from './orthogonal.js'
 
 interface Fans {

@@ -1,4 +1,4 @@
-import type { Random } from '../random.js'
+import type { Random } from '../../random.js'
 
 /**
  * The Q of a QR decomposition of normal numbers whose R has a positive diagonal, times `gain`: a uniformly drawn matrix with orthonormal

@@ -5,7 +5,7 @@ import { parse } from '../../../src/contracts/parse.js'
 import type { Outputs } from '../../../src/ml/engine/types.js'
 import type { LedgerState } from '../../../src/ml/ledger/ledger.js'
 import { MAX_POINTS } from '../../../src/ml/ledger/series.js'
-import { makeRandom } from '../../../src/ml/random.js'
+import { makeRandom } from '../../../src/random.js'
 import { courseOf, ledgerOf, type MadeUpJob, modelOf, outputsOf, TWO_LAYERS } from './support.js'
 
 const GLOBAL = { mode: 'global-norm', maxNorm: 1 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { makeSketch, RELATIVE_ERROR } from '../../../src/ml/ledger/sketch.js'
-import { makeRandom } from '../../../src/ml/random.js'
+import { makeRandom } from '../../../src/random.js'
 
 /** Rounding of the logarithm at the border of a bucket, on top of the error that is promised. */
 const WITHIN = RELATIVE_ERROR + 1e-9

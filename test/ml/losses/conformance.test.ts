@@ -8,7 +8,7 @@ import { runEagerly } from '../../../src/ml/engine/eager.js'
 import { tf } from '../../../src/ml/engine/tensorflow.js'
 import type { StepFunction } from '../../../src/ml/engine/types.js'
 import { makeLoss } from '../../../src/ml/losses/make-loss.js'
-import { makeRandom } from '../../../src/ml/random.js'
+import { makeRandom } from '../../../src/random.js'
 import { numberOf, tidily } from '../tensors.js'
 
 const CLASSES = 4

@@ -4,7 +4,7 @@ import { METRIC_TARGETS, SET_METRICS, type SetMetricName } from '../../../src/co
 import { confusionOf, decisionsOf } from '../../../src/ml/metrics/confusion.js'
 import type { Evaluated } from '../../../src/ml/metrics/evaluated.js'
 import { measure } from '../../../src/ml/metrics/measure.js'
-import { makeRandom } from '../../../src/ml/random.js'
+import { makeRandom } from '../../../src/random.js'
 
 interface Size {
   readonly rows: number

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { fans, initialValues } from '../../../src/ml/models/initializers.js'
-import { makeRandom } from '../../../src/ml/random.js'
+import { makeRandom } from '../../../src/random.js'
 
 const draw = (initializer: Parameters<typeof initialValues>[0], shape: number[]) =>
   initialValues(initializer, shape, makeRandom(0, 'x'))

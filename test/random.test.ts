@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { makeRandom, xoshiro128 } from '../../src/ml/random.js'
+import { makeRandom, xoshiro128 } from '../src/random.js'
 
 const seeds = fc.nat({ max: 2_147_483_647 })
 
