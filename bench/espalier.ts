@@ -45,7 +45,7 @@ function makeData(): StoredTensors {
 function makeSpec({ model }: BenchModel): TrainingJobSpec {
   const parsed = parse(TrainingJobSpec, {
     datasetId: 'ds_00000000-0000-7000-8000-000000000000',
-    model,
+    model: { kind: 'layers', inputShape: model.inputShape, layers: model.layers },
     optimizer: { kind: 'adam', learningRate: LEARNING_RATE },
     clipping: { mode: 'global-norm', maxNorm: MAX_NORM },
     batchSize: BATCH_SIZE,
