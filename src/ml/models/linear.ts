@@ -1,36 +1,19 @@
 import type { Tensor } from '@tensorflow/tfjs-core'
 import type { ActivationName } from '../../contracts/layers/fields.js'
 import { FLOAT32 } from '../engine/binding.js'
-import { bool, operation, text, type } from '../engine/raw-operation.js'
+import { operation, text, type } from '../engine/raw-operation.js'
 import { tf } from '../engine/tensorflow.js'
 import type { Tensors } from '../engine/types.js'
 import { ACTIVATION_FUNCTIONS } from './activations.js'
 import { withGradients } from './gradients.js'
 import { weight } from './layer.js'
 
-/** a · b of matrices; the operation that TensorFlow fuses with a bias and an activation after it. */
-export function multiply(a: Tensor, b: Tensor): Tensor {
-  return withGradients(
-    [a, b],
-    () => ({ y: product(a, b), saved: [a, b] }),
-    (dy, [left = dy, right = dy]) => [product(dy, right, false, true), product(left, dy, true, false)],
-  )
-}
-
-function product(a: Tensor, b: Tensor, transposeA = false, transposeB = false): Tensor {
-  return operation(
-    'MatMul',
-    [bool('transpose_a', transposeA), bool('transpose_b', transposeB), type('T', FLOAT32)],
-    [a, b],
-  )
-}
-
 /** x + bias along the last axis; its gradient is one operation. */
 export function addBias(x: Tensor, bias: Tensor): Tensor {
   const attributes = [type('T', FLOAT32), text('data_format', 'NHWC')]
   return withGradients(
     [x, bias],
-    () => ({ y: operation('BiasAdd', attributes, [x, bias]), saved: [] }),
+    () => ({ y: tf.add(x, bias), saved: [] }),
     (dy) => [dy, operation('BiasAddGrad', attributes, [dy])],
   )
 }
