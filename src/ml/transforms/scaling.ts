@@ -49,7 +49,7 @@ export function unstackFactors({ first, divisor }: Pick<Factors, 'first' | 'divi
 export interface Measured {
   /** Of the selected tensors together. */
   readonly joint: ScaledNorm
-  /** Of each tensor, in the order of the record. Below 1e-7 of the joint norm it may be inexact. */
+  /** Of each tensor, in the order of the record. Elements below 2⁻²³ of the largest of all may count as 0. */
   readonly tensorNorms: Tensor1D
   /** Of all tensors together. */
   readonly gradientNorm: Scalar

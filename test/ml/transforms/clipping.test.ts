@@ -63,18 +63,20 @@ describe.each(MODES.map((spec) => [nameOf(spec), spec] as const))('%s', (_, spec
           const exact = exactNorm(raw, 2)
           const close = (actual: number, expected: number, slack = 0) =>
             expect(Math.abs(actual - expected)).toBeLessThanOrEqual(1e-5 * Math.abs(expected) + slack + 1e-36)
+          // With the unit that the largest element of all calls for, at least 2⁻⁴⁰, the square of one below 2⁻⁶³ is no normal float: 12 of them.
+          const lost = 2 ** -23 * Math.sqrt(12) * exact
           close(scalar(info.gradientNorm), exact)
           close(scalar(info.gradientNormAfter), exactNorm(grads, 2), 1e-6 * exact)
           Object.entries(raw).forEach(([name, list], i) => {
             const norm = exactNorm({ list }, 2)
             const after = exactNorm({ list: grads[name] ?? list }, 2)
-            close(info.tensorNorms?.[i] ?? Number.NaN, norm, 1e-7 * exact)
+            close(info.tensorNorms?.[i] ?? Number.NaN, norm, lost)
             close(
               (info.tensorNorms?.[i] ?? Number.NaN) * (info.tensorScales?.[i] ?? Number.NaN),
               after,
-              1e-6 * norm + 1e-7 * exact,
+              1e-6 * norm + lost,
             )
-            if (info.tensorNormsAfter !== undefined) close(info.tensorNormsAfter[i] ?? Number.NaN, after, 1e-7 * exact)
+            if (info.tensorNormsAfter !== undefined) close(info.tensorNormsAfter[i] ?? Number.NaN, after, lost)
           })
           expect(Math.abs(scalar(info.cosine) - cosine(raw, grads))).toBeLessThanOrEqual(1e-5)
         })
