@@ -2,12 +2,44 @@ import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
-import { BATCH_SIZE, type BenchModel, type Runner } from './runner.js'
+import { outputsOf } from '../src/planning/planned-spec.js'
+import { describeLayers } from '../src/planning/shapes.js'
+import type { BenchModel } from './models.js'
+import { BATCH_SIZE, LEARNING_RATE, MAX_NORM, type Runner } from './runner.js'
 
-const PEERS = [
-  { script: 'keras_peer.py', variants: { plain: 'keras fit', jit: 'keras fit jit' } },
-  { script: 'torch_peer.py', variants: { eager: 'torch eager', compile: 'torch compile' } },
-] as const
+interface Variant {
+  readonly variant: string
+  readonly name: string
+  /** Only of images does it make a difference. */
+  readonly imagesOnly?: boolean
+}
+interface Peer {
+  readonly script: string
+  readonly variants: readonly Variant[]
+}
+const PEERS: readonly Peer[] = [
+  {
+    script: 'keras_peer.py',
+    variants: [
+      { variant: 'plain', name: 'keras fit' },
+      { variant: 'jit', name: 'keras fit jit' },
+    ],
+  },
+  {
+    script: 'torch_peer.py',
+    variants: [
+      { variant: 'eager', name: 'torch eager' },
+      { variant: 'channels-last', name: 'torch channels last', imagesOnly: true },
+      { variant: 'compile', name: 'torch compile' },
+    ],
+  },
+]
+
+/**
+ * What the peers need in order to be at their best, unless the environment says otherwise: threads of PyTorch that wait spin by default, and beside any
+ * other process a step then takes ten times as long; TensorFlow takes oneDNN by itself only on processors with VNNI or AMX.
+ */
+const ENVIRONMENT = { OMP_WAIT_POLICY: 'PASSIVE', TF_ENABLE_ONEDNN_OPTS: '1' }
 
 /** Runners of Keras and PyTorch; none where `npm run bench:peers` has not been run. `root` is the repository. */
 export function startPeers(root: string): Runner[] {
@@ -15,29 +47,58 @@ export function startPeers(root: string): Runner[] {
   if (!existsSync(path.join(root, '.venv-peers', 'complete.json'))) return []
   return PEERS.flatMap(({ script, variants }) => {
     const child = startChild(python, path.join(root, 'bench', 'peers', script))
-    return Object.entries(variants).map(([variant, name]) => ({
+    return variants.map(({ variant, name, imagesOnly = false }) => ({
       name,
-      measure: (model: BenchModel) => child.ask({ variant, ...requestFor(model) }),
+      suits: ({ model }: BenchModel) => !imagesOnly || model.inputShape.length === 3,
+      measure: (model: BenchModel) => measure(child, variant, model),
       close: () => child.close(),
     }))
   })
 }
 
-/** Both peers take logits, so a softmax at the end of the model is left out, as Espalier does. */
-function requestFor({ name, model, steps }: BenchModel) {
-  const layers = model.layers.map((layer, index) =>
-    index === model.layers.length - 1 && 'activation' in layer && layer.activation === 'softmax'
-      ? { ...layer, activation: 'linear' }
-      : layer,
-  )
-  return { model: name, inputShape: model.inputShape, layers, batchSize: BATCH_SIZE, steps }
+/** @throws Error with the words of the peer; and if it trains another number of parameters, which would make another contest. */
+async function measure(child: Child, variant: string, model: BenchModel): Promise<number> {
+  const { ms, parameters } = await child.ask({ variant, ...requestFor(model) })
+  const own = describeLayers(model.model).reduce((sum, layer) => sum + layer.parameters, 0)
+  if (parameters !== own) throw new Error(`it trains ${parameters} parameters where Espalier trains ${own}`)
+  return ms
 }
 
-type Answer = { readonly ms: number } | { readonly error: string }
+function requestFor({ name, model, dataset, steps }: BenchModel) {
+  const described = describeLayers(model)
+  const layers = model.layers.map((layer, index) => {
+    const { inputs, inputShapes } = described[index] ?? {}
+    return { ...layer, inputs, inputShapes }
+  })
+  const { trainRows, vocabularySize = null, target } = dataset
+  return {
+    model: name,
+    inputShape: model.inputShape,
+    layers,
+    data: {
+      rows: trainRows,
+      vocabulary: vocabularySize,
+      outputs: outputsOf(dataset),
+      labelShape: target.kind === 'tokens' ? [target.length] : [],
+    },
+    batchSize: BATCH_SIZE,
+    learningRate: LEARNING_RATE,
+    maxNorm: MAX_NORM,
+    steps,
+  }
+}
+
+interface Measurement {
+  readonly ms: number
+  /** Numbers that the peer's model trains. */
+  readonly parameters: number
+}
+type Answer = Measurement | { readonly error: string }
+type Child = ReturnType<typeof startChild>
 
 /** A Python process that answers each line of JSON with one line of JSON, and idles in between. */
 function startChild(python: string, script: string) {
-  const child = spawn(python, [script], { stdio: ['pipe', 'pipe', 'pipe'] })
+  const child = spawn(python, [script], { stdio: ['pipe', 'pipe', 'pipe'], env: { ...ENVIRONMENT, ...process.env } })
   let lastWords = ''
   child.stderr.on('data', (chunk: Buffer) => {
     lastWords = (lastWords + chunk.toString()).slice(-2000)
@@ -52,12 +113,12 @@ function startChild(python: string, script: string) {
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
 
   return {
-    async ask(request: Readonly<Record<string, unknown>>): Promise<number> {
+    async ask(request: Readonly<Record<string, unknown>>): Promise<Measurement> {
       child.stdin.write(`${JSON.stringify(request)}\n`)
       const { value } = await Promise.race([lines.next(), ended])
       const answer = JSON.parse(value ?? '{"error":"no answer"}') as Answer // written by bench/peers/protocol.py
       if ('error' in answer) throw new Error(answer.error)
-      return answer.ms
+      return answer
     },
     close: () => void child.stdin.end(),
   }

@@ -1,17 +1,10 @@
-import type { LayersModel } from '../src/contracts/model.js'
-
-export interface BenchModel {
-  readonly name: string
-  readonly model: LayersModel
-  /** Steps in one run of the fast variants. */
-  readonly steps: number
-  /** Steps in one run of the eager variant, which is slower. */
-  readonly eagerSteps: number
-}
+import type { BenchModel } from './models.js'
 
 /** One way to run training steps. What comes before the first measured step (building, compiling) is not timed. */
 export interface Runner {
   readonly name: string
+  /** Models that it is for; absent: all. */
+  readonly suits?: (model: BenchModel) => boolean
   /** Milliseconds per step over `steps` steps. */
   measure(model: BenchModel): Promise<number>
   close(): void

@@ -4,38 +4,27 @@ import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { formatTable } from '../src/cli/table.js'
 import { engineInfo } from '../src/ml/engine/info.js'
-import { expandModel } from '../src/planning/presets.js'
 import { makeEspalierRunners } from './espalier.js'
+import { type BenchModel, MODELS } from './models.js'
 import { startPeers } from './peers.js'
-import { BATCH_SIZE, type BenchModel, type Runner } from './runner.js'
+import { BATCH_SIZE, type Runner } from './runner.js'
 import { ratios, summarize, type Timing } from './statistics.js'
 
 const { values: flags } = parseArgs({
   options: {
     json: { type: 'string' },
     rounds: { type: 'string', default: '7' },
-    models: { type: 'string', default: 'mlp,lenet-5' },
+    models: { type: 'string', default: Object.keys(MODELS).join() },
   },
 })
 const ROUNDS = Number(flags.rounds)
 if (!Number.isInteger(ROUNDS) || ROUNDS < 1) throw new RangeError('--rounds is a whole number from 1')
 
-const MODELS: readonly (BenchModel & { readonly key: string })[] = [
-  {
-    key: 'mlp',
-    name: 'MLP 784-300-100-10',
-    model: expandModel({ kind: 'preset', name: 'lenet-300-100' }),
-    steps: 400,
-    eagerSteps: 50,
-  },
-  {
-    key: 'lenet-5',
-    name: 'LeNet-5',
-    model: expandModel({ kind: 'preset', name: 'lenet-5' }),
-    steps: 50,
-    eagerSteps: 20,
-  },
-]
+const wanted = flags.models.split(',').map((key) => {
+  const model = MODELS[key]
+  if (!model) throw new RangeError(`--models: '${key}' is none of ${Object.keys(MODELS).join(', ')}`)
+  return model
+})
 
 interface ModelResult {
   readonly name: string
@@ -107,11 +96,11 @@ function report(result: ModelResult): string {
 const { compiled, eager } = makeEspalierRunners()
 const root = process.cwd() // npm runs scripts in the folder of package.json
 const peers = startPeers(root)
-const wanted = flags.models.split(',')
 const models: ModelResult[] = []
 try {
-  for (const model of MODELS.filter(({ key }) => wanted.includes(key))) {
-    const result = await compare(model, { compiled, eager, peers })
+  for (const model of wanted) {
+    const suited = peers.filter(({ suits }) => suits?.(model) ?? true)
+    const result = await compare(model, { compiled, eager, peers: suited })
     models.push(result)
     console.log(report(result))
   }

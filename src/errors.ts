@@ -17,6 +17,7 @@ export const CATALOGUE = {
   JOB_NOT_FOUND: { status: 404, title: 'No such training job', retryable: false },
   DATASET_NOT_FOUND: { status: 404, title: 'No such dataset', retryable: false },
   ARTIFACT_NOT_FOUND: { status: 404, title: 'No such artifact', retryable: false },
+  REPORT_NOT_MADE: { status: 404, title: 'The job ended without this report', retryable: false },
   REPORT_NOT_READY: { status: 404, title: 'The job has not made this report yet', retryable: true },
   METHOD_NOT_ALLOWED: { status: 405, title: 'The route has no such method', retryable: false },
   JOB_STATE_CONFLICT: { status: 409, title: 'The job is in a status that does not allow this', retryable: false },

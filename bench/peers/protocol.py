@@ -1,39 +1,45 @@
-"""What both peers share: JSON lines on stdin and stdout, the data, and the clock.
+"""What both peers share: JSON lines on stdin and stdout, and the data.
 
-A request is {"model": NAME, "variant": NAME, "inputShape": [...], "layers": [...], "batchSize": N, "steps": N}, with the layers of
-an Espalier job spec. The answer is {"ms": MS_PER_STEP} or {"error": TEXT}. A model is built, compiled and warmed up when it is
+A request is {"model": NAME, "variant": NAME, "inputShape": [...], "layers": [...], "data": {...}, "batchSize": N, "learningRate": X,
+"maxNorm": X, "steps": N}, with the layers of an Espalier job spec, each with its name, the names of its inputs and their shapes. The
+answer is {"ms": MS_PER_STEP, "parameters": NUMBERS_TRAINED} or {"error": TEXT}. A model is built, compiled and warmed up when it is
 first asked for; that time is not measured.
 """
 
+import functools
 import json
 import sys
-import time
 
 import numpy as np
 
-ROWS = 51_200
+
+def make_data(request):
+    """The numbers do not matter, only their shape: uniform pixels or ids, and classes or tokens, from one seed."""
+    data = request["data"]
+    return draw(data["rows"], tuple(request["inputShape"]), data["vocabulary"], tuple(data["labelShape"]), data["outputs"])
 
 
-def make_data(shape):
-    """The numbers do not matter, only their shape: uniform pixels and labels of ten classes, from one seed."""
+@functools.cache
+def draw(rows, input_shape, vocabulary, label_shape, outputs):
     rng = np.random.default_rng(0)
-    return rng.random((ROWS, *shape), dtype=np.float32), rng.integers(0, 10, ROWS, dtype=np.int32)
+    x_shape, y_shape = (rows, *input_shape), (rows, *label_shape)
+    x = rng.random(x_shape, np.float32) if vocabulary is None else rng.integers(0, vocabulary, x_shape, np.int32)
+    return x, rng.integers(0, outputs, y_shape, np.int32)
 
 
 def serve(build):
-    """`build(request)` returns a function that runs a number of steps; one request is answered at a time."""
+    """`build(request)` returns a function from a number of steps to the milliseconds of one, and the number of parameters they train."""
     answers, sys.stdout = sys.stdout, sys.stderr
-    runners = {}
+    built = {}
     for line in sys.stdin:
         request = json.loads(line)
         key = (request["model"], request["variant"])
         try:
-            if key not in runners:
-                runners[key] = build(request)
-                runners[key](request["steps"])
-            begin = time.perf_counter()
-            runners[key](request["steps"])
-            answer = {"ms": (time.perf_counter() - begin) * 1000 / request["steps"]}
+            if key not in built:
+                built[key] = build(request)
+                built[key][0](request["steps"])
+            run, parameters = built[key]
+            answer = {"ms": run(request["steps"]), "parameters": parameters}
         except Exception as error:  # the peer goes on with its other models, and the bench prints what was wrong with this one
             answer = {"error": f"{type(error).__name__}: {error}"[:500]}
         print(json.dumps(answer), file=answers, flush=True)

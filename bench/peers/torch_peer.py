@@ -1,74 +1,143 @@
-"""PyTorch on the CPU: variant `eager`, or `compile` (torch.compile of model and loss). Rows are drawn by index from resident tensors."""
+"""
+PyTorch on the CPU: variant `eager`; `channels-last`, which is that memory format; or `compile` (torch.compile of model and loss). Rows
+are drawn by index from resident tensors.
+"""
+
+import time
 
 import torch
-from protocol import ROWS, make_data, serve
+from protocol import make_data, serve
 from torch import nn
 
-ACTIVATIONS = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}
+ACTIVATIONS = {"linear": nn.Identity, "relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}
 
 
 def pair(value):
     return (value, value) if isinstance(value, int) else tuple(value)
 
 
-def activation(name):
-    return [] if name == "linear" else [ACTIVATIONS[name]()]
+def width(spec):
+    """Features or channels of the only input."""
+    return spec["inputShapes"][0][-1]
 
 
-def layers(spec):
-    """Lazy layers take their input size from the first batch."""
-    kind = spec["type"]
-    if kind == "dense":
-        return [nn.LazyLinear(spec["units"], bias=spec["useBias"]), *activation(spec["activation"])]
-    if kind == "conv2d":
-        convolution = nn.LazyConv2d(
-            spec["filters"], pair(spec["kernelSize"]), pair(spec["strides"]), spec["padding"], bias=spec["useBias"]
-        )
-        return [convolution, *activation(spec["activation"])]
-    if kind in ("max-pooling2d", "average-pooling2d"):
+def activated(layer, spec):
+    return layer if spec["activation"] == "linear" else nn.Sequential(layer, ACTIVATIONS[spec["activation"]]())
+
+
+def pooling(layer):
+    def make(spec):
         if spec["padding"] == "same":
             raise ValueError("pooling with padding 'same' has no counterpart in torch")
-        pooling = nn.MaxPool2d if kind == "max-pooling2d" else nn.AvgPool2d
         size = pair(spec["poolSize"])
-        return [pooling(size, pair(spec["strides"]) if "strides" in spec else size)]
-    if kind == "flatten":
-        return [nn.Flatten()]
-    if kind == "activation":
-        return activation(spec["activation"])
-    raise ValueError(f"no layer of type {kind}")
+        return layer(size, pair(spec["strides"]) if "strides" in spec else size)
+
+    return make
+
+
+def convolution(spec):
+    """Strided, 'same' pads both sides alike, as is usual in torch: one pixel away from what Keras computes, at the same price."""
+    size, strides = pair(spec["kernelSize"]), pair(spec["strides"])
+    if spec["padding"] == "same" and any(extent % 2 == 0 for extent in size):
+        raise ValueError("padding 'same' of an even window has no counterpart in torch")
+    padding = tuple(extent // 2 for extent in size) if spec["padding"] == "same" else 0
+    return activated(nn.Conv2d(width(spec), spec["filters"], size, strides, padding, bias=spec["useBias"]), spec)
+
+
+def batch_normalization(spec):
+    return nn.BatchNorm2d(width(spec), spec["epsilon"], 1 - spec["momentum"], spec["center"] and spec["scale"])
+
+
+class Lstm(nn.Module):
+    def __init__(self, spec):
+        super().__init__()
+        self.lstm = nn.LSTM(width(spec), spec["units"], bias=spec["useBias"], batch_first=True)
+        self.is_sequence = spec["returnSequences"]
+        if spec["useBias"]:  # torch adds up two biases, where one is trained elsewhere
+            nn.init.zeros_(self.lstm.bias_hh_l0).requires_grad_(False)
+
+    def forward(self, x):
+        outputs, (last, _) = self.lstm(x)
+        return outputs if self.is_sequence else last[0]
+
+
+class GlobalAveragePooling(nn.Module):
+    def forward(self, x):
+        return x.mean((2, 3))
+
+
+class Add(nn.Module):
+    def forward(self, *inputs):
+        return sum(inputs[1:], inputs[0])
+
+
+LAYERS = {
+    "dense": lambda spec: activated(nn.Linear(width(spec), spec["units"], spec["useBias"]), spec),
+    "embedding": lambda spec: nn.Embedding(spec["inputSize"], spec["outputSize"]),
+    "lstm": Lstm,
+    "conv2d": convolution,
+    "batch-normalization": batch_normalization,
+    "max-pooling2d": pooling(nn.MaxPool2d),
+    "average-pooling2d": pooling(nn.AvgPool2d),
+    "global-average-pooling": lambda _: GlobalAveragePooling(),
+    "flatten": lambda _: nn.Flatten(),
+    "activation": lambda spec: ACTIVATIONS[spec["activation"]](),
+    "add": lambda _: Add(),
+}
+
+
+class Model(nn.Module):
+    """The layers as they are wired; the last gives the output."""
+
+    def __init__(self, layers):
+        super().__init__()
+        self.wiring = [(spec["name"], spec["inputs"]) for spec in layers]
+        self.layers = nn.ModuleDict({spec["name"]: LAYERS[spec["type"]](spec) for spec in layers})
+
+    def forward(self, x):
+        outputs = {"input": x}
+        for name, inputs in self.wiring:
+            x = outputs[name] = self.layers[name](*[outputs[source] for source in inputs])
+        return x
 
 
 def build(request):
     torch.manual_seed(0)
-    x, y = (torch.from_numpy(values) for values in make_data(request["inputShape"]))
-    if x.ndim == 4:  # channels last in Espalier and Keras, channels first in torch
-        x = x.permute(0, 3, 1, 2).contiguous()
+    x, y = (torch.from_numpy(values) for values in make_data(request))
+    model = Model(request["layers"])
+    if x.ndim == 4:
+        memory_format = torch.channels_last if request["variant"] == "channels-last" else torch.contiguous_format
+        x = x.permute(0, 3, 1, 2).contiguous(memory_format=memory_format)
+        model = model.to(memory_format=memory_format)
     y = y.long()
     batch = request["batchSize"]
-    model = nn.Sequential(*[part for spec in request["layers"] for part in layers(spec)])
-    model(x[:batch])
-    parameters = list(model.parameters())
-    optimizer = torch.optim.Adam(parameters, 1e-3, eps=1e-7)
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.Adam(parameters, request["learningRate"], eps=1e-7)
     cross_entropy = nn.CrossEntropyLoss()
 
     def loss_of(inputs, labels):
-        return cross_entropy(model(inputs), labels)
+        return cross_entropy(model(inputs).flatten(0, -2), labels.flatten())
 
     forward = torch.compile(loss_of) if request["variant"] == "compile" else loss_of
 
+    def step(rows):
+        optimizer.zero_grad()
+        loss = forward(x[rows], y[rows])
+        loss.backward()
+        nn.utils.clip_grad_norm_(parameters, request["maxNorm"])
+        optimizer.step()
+        loss.item()
+
     def run(steps):
+        begin = time.perf_counter()
         done = 0
         while done < steps:
-            for rows in torch.randperm(ROWS).split(batch)[: steps - done]:
-                optimizer.zero_grad()
-                loss = forward(x[rows], y[rows])
-                loss.backward()
-                nn.utils.clip_grad_norm_(parameters, 1.0)
-                optimizer.step()
-                loss.item()
+            for rows in torch.randperm(len(x)).split(batch)[: steps - done]:
+                step(rows)
                 done += 1
+        return (time.perf_counter() - begin) * 1000 / steps
 
-    return run
+    return run, sum(parameter.numel() for parameter in parameters)
 
 
 serve(build)

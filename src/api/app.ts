@@ -11,6 +11,7 @@ import type { ObjectStore } from '../storage/object-store.js'
 import type { AppContext, StreamTimings } from './context.js'
 import { auth } from './plugins/auth.js'
 import { conditionalRequests } from './plugins/conditional-requests.js'
+import { jsonBodies } from './plugins/json-bodies.js'
 import { openApi } from './plugins/open-api.js'
 import { answerBrokenRequest, problemResponses, sendProblem } from './plugins/problem-responses.js'
 import { promptClosing } from './plugins/prompt-closing.js'
@@ -66,6 +67,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
   await app.register(promptClosing)
   await app.register(requestIds)
   await app.register(problemResponses)
+  await app.register(jsonBodies)
   await app.register(validation)
   await app.register(openApi)
   await app.register(auth)

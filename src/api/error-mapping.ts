@@ -9,10 +9,6 @@ const FRAMEWORK: Readonly<Record<string, { readonly code: ErrorCode; readonly de
   FST_ERR_CTP_EMPTY_TYPE: { code: 'MEDIA_TYPE_UNSUPPORTED', detail: 'the Content-Type is empty' },
   FST_ERR_CTP_BODY_TOO_LARGE: { code: 'BODY_TOO_LARGE', detail: 'a JSON body may have 1 MiB' },
   FST_ERR_CTP_EMPTY_JSON_BODY: { code: 'JSON_MALFORMED', detail: 'the body is empty, the Content-Type says JSON' },
-  FST_ERR_CTP_INVALID_JSON_BODY: {
-    code: 'JSON_MALFORMED',
-    detail: 'the body is not valid JSON, or it has a key `__proto__`',
-  },
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: {
     code: 'REQUEST_INVALID',
     detail: 'the body is not as long as its Content-Length says',

@@ -1,12 +1,13 @@
 import type { SwaggerTransform, SwaggerTransformObject } from '@fastify/swagger'
 import type { FastifySchema, RouteOptions } from 'fastify'
+import { discriminatorOf } from '../contracts/parse.js'
 
 type Json = Readonly<Record<string, unknown>>
 /** Stands for `$ref` until @fastify/swagger is through, which would try to resolve it. */
 const REF = 'x-component'
 
 /** Names with which a component may be published, and their schemas. A document is built from routes in order, so the order is fixed. */
-type Components = Map<string, unknown>
+type Components = Map<string, Json>
 const components = new WeakMap<object, Components>()
 
 /** Routes name schemas by `$id`; those become components, and request bodies ask only for fields without a default. */
@@ -53,17 +54,54 @@ function componentsOf(document: object): Components {
   return known
 }
 
-/** Replaces every schema that has an `$id` by a reference. In requests the component is called `…Input` where it differs. */
-function hoist(value: unknown, found: Components, side: 'request' | 'response' = 'response'): unknown {
+type Side = 'request' | 'response'
+
+/**
+ * Replaces every schema that has an `$id` by a reference, beside which stands what is said of it at that place alone: its default, examples,
+ * and a description other than the first. The variants of such a union become components as well: `Layer.dense`.
+ */
+function hoist(value: unknown, found: Components, side: Side = 'response'): unknown {
   if (Array.isArray(value)) return value.map((item) => hoist(item, found, side))
   if (!isJson(value)) return value
   const { $id, ...schema } = value
+  if (typeof $id !== 'string') return membersOf(schema, found, side)
+  const { default: byDefault, examples, ...rest } = schema
+  const component = publish($id, rest, found, side)
+  const { description } = rest
+  return {
+    [REF]: component,
+    ...(byDefault !== undefined && { default: byDefault }),
+    ...(examples !== undefined && { examples }),
+    ...(description !== found.get(component)?.description && { description }),
+  }
+}
+
+function membersOf(schema: Json, found: Components, side: Side): Json {
   const relaxed = side === 'request' ? relax(schema) : schema
-  const result = Object.fromEntries(Object.entries(relaxed).map(([key, member]) => [key, hoist(member, found, side)]))
-  if (typeof $id !== 'string') return result
-  const name = side === 'request' && JSON.stringify(deepRelax(schema)) !== JSON.stringify(schema) ? `${$id}Input` : $id
-  found.set(name, result)
-  return { [REF]: name }
+  return Object.fromEntries(Object.entries(relaxed).map(([key, member]) => [key, hoist(member, found, side)]))
+}
+
+/** In requests the component is called `…Input` where it differs. */
+function publish(name: string, schema: Json, found: Components, side: Side): string {
+  const differs = side === 'request' && JSON.stringify(deepRelax(schema)) !== JSON.stringify(schema)
+  const component = differs ? `${name}Input` : name
+  if (!found.has(component))
+    found.set(component, membersOf({ ...schema, ...publishedVariants(name, schema, found, side) }, found, side))
+  return component
+}
+
+function publishedVariants(name: string, { anyOf }: Json, found: Components, side: Side): { anyOf?: Json[] } {
+  if (!Array.isArray(anyOf)) return {}
+  const variants: Json[] = anyOf
+  const key = discriminatorOf(variants)
+  if (key === undefined) return {}
+  const nameOf = ({ properties }: Json) => `${name}.${constantOf(properties, key)}`
+  return { anyOf: variants.map((variant) => ({ [REF]: publish(nameOf(variant), variant, found, side) })) }
+}
+
+function constantOf(properties: unknown, key: string): string {
+  const property = isJson(properties) ? properties[key] : undefined
+  return isJson(property) ? String(property.const) : ''
 }
 
 /** Without the fields in `required` that have a default: they are filled in. */
@@ -88,8 +126,11 @@ function hasDefault(property: unknown): boolean {
 function withReferences(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withReferences)
   if (!isJson(value)) return value
-  if (typeof value[REF] === 'string') return { $ref: `#/components/schemas/${value[REF]}` }
-  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, withReferences(member)]))
+  return Object.fromEntries(
+    Object.entries(value).map(([key, member]) =>
+      key === REF ? ['$ref', `#/components/schemas/${member}`] : [key, withReferences(member)],
+    ),
+  )
 }
 
 function isJson(value: unknown): value is Json {

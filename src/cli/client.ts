@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Artifact } from '../contracts/artifact.js'
-import type { BuiltinDatasetName, Dataset } from '../contracts/dataset.js'
+import type { ClippingReport } from '../contracts/clipping-report.js'
+import type { BuiltinSource, Dataset } from '../contracts/dataset.js'
 import { type JobEvent, TERMINAL_EVENTS } from '../contracts/event.js'
 import type { MetricSeries } from '../contracts/metric.js'
 import type { Problem } from '../contracts/problem.js'
@@ -27,7 +28,7 @@ export interface Page<T> {
 }
 
 export interface Client {
-  useBuiltinDataset(name: BuiltinDatasetName): Promise<Dataset>
+  useBuiltinDataset(name: BuiltinSource['name'], options?: Omit<BuiltinSource, 'kind' | 'name'>): Promise<Dataset>
   /** `fields` are the form fields that go before the file, such as `target`. */
   uploadDataset(file: { name: string; text: string }, fields: Readonly<Record<string, string>>): Promise<Dataset>
   /** The spec is checked by the service: send what the user wrote. */
@@ -42,6 +43,7 @@ export interface Client {
   artifacts(id: string): Promise<Artifact[]>
   download(id: string, artifact: string): Promise<Uint8Array>
   metrics(id: string, names: readonly string[]): Promise<MetricSeries[]>
+  clippingReport(id: string): Promise<ClippingReport>
   /** Follows the event stream to the end of the job and returns it then. */
   watch(id: string, listener: JobListener): Promise<TrainingJob>
 }
@@ -107,7 +109,8 @@ export function makeClient({ url, apiKey }: ClientOptions): Client {
   }
 
   return {
-    useBuiltinDataset: (name) => post('/v1/datasets', { name, source: { kind: 'builtin', name } }),
+    useBuiltinDataset: (name, options = {}) =>
+      post('/v1/datasets', { name, source: { kind: 'builtin', name, ...options } }),
     uploadDataset(file, fields) {
       const form = new FormData()
       for (const [name, value] of Object.entries(fields)) form.append(name, value)
@@ -129,6 +132,7 @@ export function makeClient({ url, apiKey }: ClientOptions): Client {
     },
     metrics: async (id, names) =>
       (await json<{ data: MetricSeries[] }>(`${jobPath(id)}/metrics?names=${names.join(',')}`)).data,
+    clippingReport: (id) => json(`${jobPath(id)}/reports/clipping`),
     async watch(id, listener) {
       let after = 0
       for (let failures = 0; ; failures++) {

@@ -3,17 +3,14 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { Command } from 'commander'
-import { loadConfig } from '../config.js'
 import type { JobResult, TrainingJob } from '../contracts/training-job.js'
-import { type Client, makeClient } from './client.js'
+import type { Client } from './client.js'
 import { type DemoRun, demoTable, machineReadable } from './demo-report.js'
 import { denseSpec, prunedSpec } from './demo-specs.js'
-import { print } from './jobs.js'
-import { makeLog } from './logger.js'
+import { print, say } from './jobs.js'
 import { integer, portOption } from './options.js'
+import { withOwnService } from './own-service.js'
 import { showProgress } from './progress.js'
-import { startService } from './service.js'
-import { shutdownSignal } from './signals.js'
 
 interface DemoFlags {
   readonly seed: number
@@ -42,40 +39,14 @@ async function demo(flags: DemoFlags): Promise<void> {
   const given = flags.data
   const dataFolder = given ?? (await mkdtemp(path.join(tmpdir(), 'espalier-demo-')))
   try {
-    await runIn(dataFolder, flags)
+    await withOwnService({ dataFolder, port: flags.port, keep: flags.keep }, async ({ url, client }) => {
+      const run = await train(client, flags.seed, path.resolve(dataFolder, FILES))
+      say(`\n${demoTable(run, url, flags.keep === true)}`)
+      if (flags.json) print(JSON.stringify(machineReadable(run)))
+    })
   } finally {
     if (given === undefined) await keepOnly(dataFolder, FILES)
   }
-}
-
-async function runIn(dataFolder: string, flags: DemoFlags): Promise<void> {
-  const loaded = loadConfig(undefined, { dataFolder, port: flags.port ?? 0 })
-  // Beside a progress bar, the log of a service that does what it should is noise.
-  const config = loaded.logLevel === 'info' ? { ...loaded, logLevel: 'warn' as const } : loaded
-  const asked = shutdownSignal()
-  say(`starting PostgreSQL, api and worker in ${config.dataFolder}`)
-  const service = await startService(config, makeLog(config.logLevel))
-  try {
-    say(`service ready: ${service.url}  Swagger UI: ${service.url}/docs`)
-    const client = makeClient({ url: service.url, apiKey: service.apiKey.key })
-    const interrupted = Promise.race([asked.then((signal) => `stopped by ${signal}`), service.broken]).then((reason) =>
-      Promise.reject(new Error(reason)),
-    )
-    const run = await Promise.race([train(client, flags.seed, path.join(config.dataFolder, FILES)), interrupted])
-    say(`\n${demoTable(run, service.url, flags.keep === true)}`)
-    if (flags.json) print(JSON.stringify(machineReadable(run)))
-    if (flags.keep) {
-      say(`\nstill serving at ${service.url}; stop with Ctrl-C`)
-      await Promise.race([asked, service.broken.then((reason) => Promise.reject(new Error(reason)))])
-    }
-  } finally {
-    await service.close()
-  }
-}
-
-/** stdout is for the figures. */
-function say(text: string): void {
-  process.stderr.write(`${text}\n`)
 }
 
 async function train(client: Client, seed: number, folder: string): Promise<DemoRun> {

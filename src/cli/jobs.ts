@@ -94,3 +94,8 @@ function jobId(text: string): string {
 export function print(text: string): void {
   process.stdout.write(`${text}\n`)
 }
+
+/** On stderr: stdout is for the figures. */
+export function say(text: string): void {
+  process.stderr.write(`${text}\n`)
+}

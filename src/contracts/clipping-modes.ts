@@ -10,7 +10,12 @@ const decay = (byDefault: number, description: string) =>
 const warmupSteps = (byDefault: number, description: string) =>
   Type.Integer({ minimum: 1, maximum: 1_000_000, default: byDefault, description })
 const patterns = (byDefault: string[], description: string) =>
-  Type.Array(Type.String({ minLength: 1, maxLength: 128 }), { default: byDefault, maxItems: 100, description })
+  Type.Array(Type.String({ minLength: 1, maxLength: 128 }), {
+    default: byDefault,
+    maxItems: 100,
+    description,
+    $id: 'LayerPatterns',
+  })
 
 /** Which layers are clipped; a norm over several tensors counts no others. */
 const selection = {
@@ -53,10 +58,10 @@ const MODES = {
   auto: {
     fields: {
       percentile: Type.Number({
-        minimum: 0,
+        exclusiveMinimum: 0,
         maximum: 100,
         default: 10,
-        description: 'Percentile of the history of norms at which is clipped, 0 to 100',
+        description: 'Percentile of the history of norms at which is clipped, above 0, at most 100',
       }),
       historySize: Type.Integer({
         minimum: 2,

@@ -39,6 +39,7 @@ export const VERDICT_CODES = [
   'almost-always-engaged',
   'only-at-the-start',
   'scale-irrelevant',
+  'layer-frozen',
   'layer-dominates',
   'direction-changed',
   'norm-collapsed',
@@ -89,14 +90,14 @@ export const LayerClipping = Type.Object(
     engagement: share('Share of the steps in which one of its gradients was changed'),
     norm: orNull(Quantiles, 'L2 norm over its gradients, before clipping; null before the first step'),
     normShare: share('Its share of the squared norm over all layers, mean over the steps whose norm is not 0'),
-    meanScale: share('Norm after clipping / norm before, mean over all steps'),
+    meanScale: share('Norm after clipping / norm before, mean over the measured steps'),
     clippedShare: orNull(
       share('Mean'),
-      'Share of its gradient elements that were clipped, mean over all steps; null except for `value` and `adaptive`',
+      'Share of its gradient elements that were clipped, mean over the measured steps; null except for `value` and `adaptive`',
     ),
     meanCosine: orNull(
       share('Mean'),
-      'Cosine between its raw and its clipped gradient, mean over all steps; null except for `value` and `adaptive`',
+      'Cosine between its raw and its clipped gradient, mean over the measured steps; null except for `value` and `adaptive`',
     ),
   },
   strict,
@@ -125,15 +126,18 @@ export const ClippingReport = Type.Object(
     clipping: ClippingSpec,
     steps: count('Steps that the report is about; steps with a non-finite gradient are not among them'),
     plannedSteps: count('Steps of the whole job'),
+    measuredSteps: count(
+      'Steps in which scale.meanEffective, cosine and, of each layer, meanScale, clippedShare and meanCosine were measured: all, but for `value` and `adaptive` in a job of more than 50 steps every k-th',
+    ),
     engagement: Engagement,
     norm: orNull(Quantiles, 'Norm over all gradients, before clipping; null before the first step'),
     scale: Type.Object(
       {
         whileEngaged: orNull(
           Quantiles,
-          'Smallest factor applied to a tensor (for `value` norm after / norm before), over the steps in which clipping changed a gradient; null if there was none',
+          'Smallest factor applied to a tensor (for `adaptive` to a unit, for `value` to an element), over the steps in which clipping changed a gradient; null if there was none',
         ),
-        meanEffective: share('Norm of all gradients after clipping / norm before, mean over all steps'),
+        meanEffective: share('Norm of all gradients after clipping / norm before, mean over the measured steps'),
       },
       strict,
     ),
@@ -151,7 +155,7 @@ export const ClippingReport = Type.Object(
     ),
     cosine: orNull(
       Type.Object({ mean: share('Mean'), min: share('Smallest') }, strict),
-      'Between all raw and all clipped gradients; 1: the direction was kept; null before the first step',
+      'Between all raw and all clipped gradients, over the measured steps; 1: the direction was kept; null before the first of them',
     ),
     layers: Type.Array(LayerClipping, { description: 'Those with weights, in the order of the model' }),
     dominantLayers: Type.Array(Type.Object({ layer: Type.String(), normShare: share('As in `layers`') }, strict), {

@@ -38,17 +38,14 @@ export const ThresholdSchedule = Type.Union(
 )
 export type ThresholdSchedule = Static<typeof ThresholdSchedule>
 
+// To watch what mode none does would tell nothing.
+const [, ...watchedModes] = modesWith({
+  name: Type.Optional(
+    Type.String({ minLength: 1, maxLength: 64, description: 'In the report; default: mode and place in the list' }),
+  ),
+})
 /** A mode that is evaluated on the raw gradients of every step without being applied. */
-export const ShadowSpec = Type.Union(
-  [
-    ...modesWith({
-      name: Type.Optional(
-        Type.String({ minLength: 1, maxLength: 64, description: 'In the report; default: mode and place in the list' }),
-      ),
-    }),
-  ],
-  { $id: 'ShadowSpec' },
-)
+export const ShadowSpec = Type.Union([...watchedModes], { $id: 'ShadowSpec' })
 export type ShadowSpec = Static<typeof ShadowSpec>
 
 /** Most shadows that a job may have. */
@@ -58,11 +55,13 @@ const common = {
   thresholdSchedule: ThresholdSchedule,
   onNonFinite: Type.Enum(['fail', 'skip', 'zero', 'rollback'], {
     default: 'fail',
+    $id: 'NonFinitePolicy',
     description:
       'What happens when a gradient is NaN or infinite. `fail`: the job ends and names step and layer; `skip`: the step changes nothing; `zero`: such entries count as 0; `rollback`: back to the last checkpoint with a smaller learning rate',
   }),
   nonFiniteBudget: Type.Optional(
     Type.Integer({
+      $id: 'NonFiniteBudget',
       minimum: 0,
       maximum: 1_000_000,
       description: 'Occurrences that are tolerated before the job fails; default 10, for `rollback` 3',

@@ -111,12 +111,24 @@ export const DatasetSchema = Type.Object(
       description: 'Names of the feature columns of a table, in the row-major order of exampleShape',
     }),
     target: Target,
+    targetColumns: Type.Optional(
+      Type.Array(Type.String(), {
+        minItems: 1,
+        description: 'Only of a table: names of the columns that are to be predicted, in the order of the labels',
+      }),
+    ),
     trainRows: Type.Integer({ minimum: 1, description: 'Rows of the training split' }),
     testRows: Type.Integer({ minimum: 0, description: 'Rows of the test split; 0: it has none' }),
     classCounts: Type.Optional(
       Type.Array(Type.Integer({ minimum: 0 }), {
         description: 'Only of classes: training rows of each, in the order of target.names',
       }),
+    ),
+    labelRange: Type.Optional(
+      Type.Object(
+        { minimum: Type.Number(), maximum: Type.Number() },
+        { ...strict, description: 'Only of numbers: the smallest and the largest label of all training rows' },
+      ),
     ),
     hasWeights: Type.Optional(Type.Boolean({ description: 'Training rows have weights; absent: they have none' })),
   },

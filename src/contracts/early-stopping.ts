@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox'
 import { METRIC_MODE, METRICS, type MetricName } from './metric-name.js'
 
-/** What early stopping and the choice of the best checkpoint can watch: one value at the end of each epoch. */
+/** What early stopping and the choice of the best checkpoint can watch: one value at each evaluation. */
 export const MONITORS = [
   'loss',
   'validation.loss',
@@ -14,7 +14,8 @@ export const EarlyStopping = Type.Object(
   {
     monitor: Type.Enum([...MONITORS], {
       default: 'validation.loss',
-      description: '`loss` is the mean over the epoch; `validation.…` needs rows held out, and the metric in `metrics`',
+      description:
+        'Looked at every `validation.everySteps` steps, by default at the end of each epoch, and in a pruned job only after the last mask update. `loss` is the mean over the steps since it was looked at last; `validation.…` needs rows held out, and the metric in `metrics`',
     }),
     mode: Type.Optional(
       Type.Enum(['min', 'max'], {
@@ -41,7 +42,11 @@ export const EarlyStopping = Type.Object(
       }),
     ),
   },
-  { additionalProperties: false },
+  {
+    additionalProperties: false,
+    description:
+      'Ends the job when the monitored number no longer gets better. The weights are those of the last step, not of the best evaluation, unless `checkpoints.best` is given',
+  },
 )
 export type EarlyStopping = Static<typeof EarlyStopping>
 

@@ -174,7 +174,8 @@ const Plateau = withWarmup(
     kind: Type.Literal('plateau'),
     monitor: Type.Enum([...MONITORS], {
       default: 'validation.loss',
-      description: '`loss` is the mean over the epoch; `validation.…` needs rows held out, and the metric in `metrics`',
+      description:
+        'Looked at every `validation.everySteps` steps, by default at the end of each epoch; what it was before the masks of a pruned job were updated is forgotten. `loss` is the mean over the steps since it was looked at last; `validation.…` needs rows held out, and the metric in `metrics`',
     }),
     factor: Type.Number({
       minimum: SMALLEST_FLOAT32,
@@ -186,7 +187,7 @@ const Plateau = withWarmup(
       minimum: 1,
       maximum: 100_000,
       default: 10,
-      description: 'Epochs in a row without improvement after which it is cut',
+      description: 'Evaluations in a row without improvement after which it is cut',
     }),
     minDelta: Type.Number({
       minimum: 0,
@@ -198,7 +199,7 @@ const Plateau = withWarmup(
       minimum: 0,
       maximum: 100_000,
       default: 0,
-      description: 'Epochs after a cut that are not counted',
+      description: 'Evaluations after a cut that are not counted',
     }),
     minLearningRate: Type.Number({
       minimum: 0,
@@ -207,7 +208,7 @@ const Plateau = withWarmup(
       description: 'It is never cut to less',
     }),
   },
-  'lr, cut whenever the monitored number has not improved for `patience` epochs',
+  'lr, cut whenever the monitored number has not improved for `patience` evaluations',
 )
 
 /**

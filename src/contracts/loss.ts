@@ -106,6 +106,14 @@ export const LOSS_TARGETS: Readonly<Record<LossName, readonly TargetKind[]>> = {
   'kl-divergence': ['classes', 'number'],
 }
 
+/** Least and largest number that a loss is defined for as a label, where it is not for all. */
+export const LABEL_BOUNDS: Readonly<Partial<Record<LossName, readonly [number, number]>>> = {
+  'categorical-crossentropy': [0, 1],
+  'kl-divergence': [0, 1],
+  'mean-squared-logarithmic-error': [0, Number.POSITIVE_INFINITY],
+  poisson: [0, Number.POSITIVE_INFINITY],
+}
+
 /**
  * The activation that the loss brings along: the model leaves it out of its last layer and ends in logits, because the logarithm of a
  * probability is exact only when it is computed together with that activation. Null: the loss takes the outputs as they are.
@@ -120,6 +128,14 @@ export function takesLogits(loss: LossName): 'softmax' | 'sigmoid' | null {
     default:
       return null
   }
+}
+
+/** Losses with two sides, under which a single output, the score of the second, decides between two classes. */
+export const ONE_OUTPUT_LOSSES: readonly LossName[] = ['binary-crossentropy', 'hinge', 'squared-hinge']
+
+/** Whether a model for two classes may give one number instead of two under this loss. */
+export function decidesByOneOutput(loss: LossName): boolean {
+  return ONE_OUTPUT_LOSSES.includes(loss)
 }
 
 /**

@@ -57,6 +57,12 @@ export function isSetMetric(name: MetricName): name is SetMetricName {
   return SET_METRICS.some((other) => other === name)
 }
 
+/** k of `top-k-accuracy`; null for other metrics. */
+export function topOf(name: MetricName): number | null {
+  const k = /^top-(\d+)-accuracy$/.exec(name)?.[1]
+  return k === undefined ? null : Number(k)
+}
+
 const CLASSES: readonly TargetKind[] = ['classes']
 const SEQUENCES: readonly TargetKind[] = ['classes', 'tokens']
 const DECISIONS: readonly TargetKind[] = ['classes', 'labels']

@@ -3,10 +3,11 @@ import { METRICS } from './metric-name.js'
 
 /**
  * Series recorded at every step: `loss`, `accuracy`, `learningRate`, `gradientNorm` (L2, before clipping), `clipScale` (smallest factor applied to a
- * tensor, 1 = untouched; for mode `value` the ratio of the norms), `clipped` (0 or 1), `sparsity`. At the end of an epoch: `validation.loss`, …
+ * tensor, 1 = untouched; for `adaptive` to a unit, for `value` to an element), `clipped` (0 or 1), `sparsity`. At the end of an epoch: `validation.loss`, …
  *
  * `clipping.<layer>.…`, at most 2,000 points in a job: `norm` and `normAfter` (L2 over the gradients of the layer, before and after clipping), `scale`
- * (their ratio), `engaged` (0 or 1); for `value` and `adaptive` also `clippedShare` (of the elements) and `cosine` (to the raw gradient).
+ * (their ratio), `engaged` (0 or 1); for `value` and `adaptive` also `clippedShare` (of the elements) and `cosine` (to the raw gradient), which like
+ * `normAfter` and `scale` come at every k-th step only in a job of more than 50 steps.
  */
 export const MetricSeries = Type.Object(
   {
@@ -32,16 +33,30 @@ export const LAYER_SERIES = ['norm', 'normAfter', 'scale', 'engaged', 'clippedSh
 /** One of `LAYER_SERIES`. */
 export type LayerSeries = (typeof LAYER_SERIES)[number]
 
+/** Series of layers begin with it, and no others do. */
+export const LAYER_SERIES_PREFIX = 'clipping.'
+
 /** Name of a series of a layer: `clipping.dense-1.norm`. */
 export function layerSeriesName(layer: string, series: LayerSeries): string {
-  return `clipping.${layer}.${series}`
+  return `${LAYER_SERIES_PREFIX}${layer}.${series}`
 }
 
-const LAYER_SERIES_NAME = new RegExp(`^clipping\\.[A-Za-z0-9_-]{1,64}\\.(?:${LAYER_SERIES.join('|')})$`)
+/** Layer and series of such a name; names of layers have no point in them. */
+export function partsOfLayerSeries(name: string): { layer: string; series: string } {
+  const [layer = '', series = ''] = name.slice(LAYER_SERIES_PREFIX.length).split('.')
+  return { layer, series }
+}
+
+const LAYER_AND_SERIES = new RegExp(`^[A-Za-z0-9_-]{1,64}\\.(?:${LAYER_SERIES.join('|')})$`)
+
+/** Whether a job with such a layer can have a series of this name. */
+export function isLayerSeries(name: string): boolean {
+  return name.startsWith(LAYER_SERIES_PREFIX) && LAYER_AND_SERIES.test(name.slice(LAYER_SERIES_PREFIX.length))
+}
 
 /** Whether a job can have a series of this name. */
 export function isSeriesName(name: string): boolean {
-  return SERIES_NAMES.includes(name) || LAYER_SERIES_NAME.test(name)
+  return SERIES_NAMES.includes(name) || isLayerSeries(name)
 }
 
 /** Which points of which series are asked for. */

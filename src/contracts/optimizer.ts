@@ -25,6 +25,7 @@ const ema = Type.Optional(
     { decay: fraction(0.99, 'e ← decay · e + (1 − decay) · w after each update, from the weights at the start') },
     {
       ...strict,
+      $id: 'WeightAverage',
       description: 'Average of the weights over the steps; evaluation and export use it instead of the weights',
     },
   ),

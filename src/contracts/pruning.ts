@@ -45,7 +45,12 @@ export const SparsitySchedule = Type.Union([
 export type SparsitySchedule = Static<typeof SparsitySchedule>
 
 const Patterns = (byDefault: string[], description: string) =>
-  Type.Array(Type.String({ minLength: 1, maxLength: 128 }), { default: byDefault, maxItems: 100, description })
+  Type.Array(Type.String({ minLength: 1, maxLength: 128 }), {
+    default: byDefault,
+    maxItems: 100,
+    description,
+    $id: 'LayerPatterns',
+  })
 
 /** Which weights are removed, and when. */
 export const PruningSpec = Type.Object(

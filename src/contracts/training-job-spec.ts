@@ -45,7 +45,12 @@ const Validation = Type.Object(
 
 const Checkpoints = Type.Object(
   {
-    everySteps: Type.Integer({ minimum: 1, default: 500, description: 'Updates between two checkpoints' }),
+    everySteps: Type.Integer({
+      minimum: 1,
+      maximum: 100_000_000,
+      default: 500,
+      description: 'Updates between two checkpoints',
+    }),
     keep: Type.Integer({ minimum: 1, maximum: 100, default: 3, description: 'The newest are kept' }),
     best: Type.Optional(
       Type.Object(
@@ -84,6 +89,25 @@ const Sampling = Type.Object(
   { ...strict, description: 'Text that the finished model writes, as artifact `sample.txt`; needs token labels' },
 )
 
+const EXAMPLE = {
+  name: 'two-layer regression',
+  datasetId: 'ds_01979f4e-8f43-7b1c-a3a0-1f2d3c4b5a69',
+  model: {
+    kind: 'layers',
+    inputShape: [3],
+    layers: [
+      { type: 'dense', name: 'hidden', units: 10, activation: 'relu' },
+      { type: 'dense', name: 'output', units: 1 },
+    ],
+  },
+  loss: 'mean-squared-error',
+  optimizer: { kind: 'sgd', learningRate: 0.01 },
+  epochs: 100,
+  batchSize: 32,
+  seed: 7,
+  clipping: { mode: 'global-norm', maxNorm: 1 },
+}
+
 /** What a client asks for. Every default is filled in and returned in the stored job. */
 export const TrainingJobSpec = Type.Object(
   {
@@ -108,7 +132,7 @@ export const TrainingJobSpec = Type.Object(
         uniqueItems: true,
         maxItems: 10,
         description:
-          'Default: accuracy for classes and labels, accuracy and perplexity for tokens, mean-absolute-error for numbers',
+          'Of k classes top-k-accuracy and above are refused, since they are always 1. Default: accuracy for classes and labels, accuracy and perplexity for tokens, mean-absolute-error for numbers',
       }),
     ),
     optimizer: OptimizerSpec,
@@ -122,7 +146,12 @@ export const TrainingJobSpec = Type.Object(
     steps: Type.Optional(
       Type.Integer({ minimum: 1, maximum: 100_000_000, description: 'Optimizer updates; instead of `epochs`' }),
     ),
-    batchSize: Type.Integer({ minimum: 1, maximum: 65_536, default: 128, description: 'Examples an update' }),
+    batchSize: Type.Integer({
+      minimum: 1,
+      maximum: 65_536,
+      default: 128,
+      description: 'Examples of a mini-batch; at most the rows that train',
+    }),
     seed: Type.Integer({
       minimum: 0,
       maximum: 2_147_483_647,
@@ -171,6 +200,6 @@ export const TrainingJobSpec = Type.Object(
       default: {},
     }),
   },
-  { ...strict, $id: 'TrainingJobSpec' },
+  { ...strict, $id: 'TrainingJobSpec', examples: [EXAMPLE] },
 )
 export type TrainingJobSpec = Static<typeof TrainingJobSpec>

@@ -18,17 +18,22 @@ export const JobProgress = Type.Object(
   {
     step: Type.Integer({ minimum: 0, description: 'Updates done' }),
     steps: Type.Integer({ minimum: 1, description: 'Updates in all' }),
-    epoch: Type.Integer({ minimum: 0, description: 'From 0' }),
-    loss: Type.Number({ description: 'Mean over the last batches' }),
+    epoch: Type.Integer({ minimum: 0, description: 'That of the last update, from 0' }),
+    loss: Type.Number({ description: 'Mean over the last 20 updates' }),
     accuracy: Type.Union([Type.Number({ minimum: 0, maximum: 1 }), Type.Null()], {
-      description: 'Share of right answers in the last batches, 0 to 1; null unless `accuracy` is among the metrics',
+      description:
+        'Share of right answers, mean over the last 20 updates, 0 to 1; null unless `accuracy` is among the metrics',
     }),
-    gradientNorm: Type.Number({ minimum: 0, description: 'L2 norm over all gradients, before clipping' }),
+    gradientNorm: Type.Number({
+      minimum: 0,
+      description: 'L2 norm over all gradients, before clipping, mean over the last 20 updates',
+    }),
     clippedStepShare: share('Share of steps, so far, in which clipping changed a gradient'),
     sparsity: share('Share of the prunable weights that is removed'),
     stepsPerSecond: Type.Number({ minimum: 0, description: 'Over the time since the last report' }),
     etaSeconds: Type.Union([Type.Number({ minimum: 0 }), Type.Null()], {
-      description: 'Seconds until the last step at this pace; null while the pace is unknown',
+      description:
+        'Seconds until the last step, at the pace of the last reports; 0 after it, also if the job was stopped early; null where an attempt ended before',
     }),
   },
   strict,
@@ -68,7 +73,8 @@ export const JobResult = Type.Object(
     epochs: Type.Number({ minimum: 0, description: 'Passes over the training rows; the last may be a part of one' }),
     parameters: Type.Integer({ minimum: 1, description: 'Weights and biases, removed ones included' }),
     train: Type.Record(Type.String(), Type.Number(), {
-      description: 'Means over the last epoch, while it was trained: `loss` and the metrics',
+      description:
+        'Means over the last epoch, while it was trained: `loss` and the metrics, over the steps that were finite; empty if none was',
     }),
     validation: Type.Union([means, Type.Null()], {
       description: 'Means over the rows held out, after the last step; null when none are',
@@ -77,6 +83,7 @@ export const JobResult = Type.Object(
       description: 'Means over the test split of the dataset, after the last step; null when it has none',
     }),
     clippedStepShare: share('Share of steps in which clipping changed a gradient'),
+    nonFiniteSteps: count('Steps in which the loss or a gradient was NaN or infinite'),
     sparsity: share('Share of the prunable weights that is removed'),
     perLayerSparsity: Type.Array(LayerSparsity, { description: 'Of the layers that are pruned' }),
     bytes: Type.Object(
@@ -140,7 +147,7 @@ export const TrainingPlan = Type.Object(
     testRows: count('Rows of the test split'),
     parameters: count('Weights and biases'),
     memoryBytes: count(
-      'Estimate of what training takes, without the dataset: activations, gradients and workspace of a batch (12 bytes for each number that a layer takes or gives), and 4 bytes a parameter for each of weights, gradients, optimizer slots and masks; above 8 GiB (8589934592) the spec is refused',
+      'Estimate of what training takes, without the dataset: 4 · (parameters · copies + 2 · moving statistics + 3 · batch · activations). Copies are weight, gradient, optimizer slots, and one each for masks, averaged weights and accumulated gradients; activations of an example are the input, the output of every layer, and gates and states of recurrent layers. Above 8 GiB (8589934592) the spec is refused',
     ),
     layers: Type.Array(
       Type.Object(

@@ -8,6 +8,8 @@ import { type Column, grown, makeColumn, type Place, quote } from './column.js'
 export interface Table {
   readonly columns: readonly Column[]
   readonly rows: number
+  /** Rows and cells that no table may have, at most 20. What they hold is not in the columns: with a fault the table is of no use. */
+  readonly faults: readonly FieldError[]
   /** Where a row is; rows count from 1. */
   placeOf(row: number): Place
 }
@@ -27,11 +29,11 @@ const MAX_RECORD_BYTES = 4 * 1024 * 1024
 
 /**
  * Reads a table: UTF-8, comma-separated (RFC 4180), first line the names of the columns.
- * @throws DATASET_INVALID naming row and column: no rows, missing or double names, ragged rows, empty cells, numbers that are not finite,
- * more than the limits
+ * Ragged rows, empty cells and numbers that are not finite become faults.
+ * @throws DATASET_INVALID for what makes the file as a whole unusable: no rows, missing or double names, more than the limits
  */
 export async function readTable(body: Readable, limits: TableLimits = TABLE_LIMITS): Promise<Table> {
-  const errors: FieldError[] = []
+  const faults: FieldError[] = []
   let columns: Column[] | null = null
   let rows = 0
   let lines = new Int32Array(256)
@@ -47,13 +49,13 @@ export async function readTable(body: Readable, limits: TableLimits = TABLE_LIMI
       )
     if (rows > lines.length) lines = grown(lines, new Int32Array(lines.length * 2))
     lines[rows - 1] = line
-    errors.push(...addRow(columns, record, { row: rows, line }))
-    if (errors.length >= MAX_ERRORS) break
+    faults.push(...addRow(columns, record, { row: rows, line }))
+    if (faults.length >= MAX_ERRORS) break
   }
   if (columns === null) throw unusable('the file is empty: its first line must name the columns')
-  if (errors.length > 0) throw invalid(errors.slice(0, MAX_ERRORS))
   if (rows === 0) throw unusable('the file has a header but zero rows')
-  return { columns, rows, placeOf: (row) => ({ row, line: lines[row - 1] ?? row + 1 }) }
+  const placeOf = (row: number) => ({ row, line: lines[row - 1] ?? row + 1 })
+  return { columns, rows, faults: faults.slice(0, MAX_ERRORS), placeOf }
 }
 
 function addRow(columns: readonly Column[], record: readonly string[], place: Place): FieldError[] {
@@ -133,10 +135,14 @@ async function feed(body: Readable, parser: ReturnType<typeof parse>): Promise<v
   }
 }
 
+/** Until the parser takes more, or is closed. */
 function drained(parser: ReturnType<typeof parse>): Promise<void> {
   return new Promise((resolve) => {
-    parser.once('drain', resolve)
-    parser.once('close', resolve)
+    const done = () => {
+      parser.off('drain', done).off('close', done)
+      resolve()
+    }
+    parser.on('drain', done).on('close', done)
   })
 }
 
@@ -153,8 +159,10 @@ function unreadable(error: unknown): unknown {
 
 function checkHeader(header: readonly string[], limits: TableLimits): readonly string[] {
   if (header.length < 2) {
-    const hint = /[;\t|]/.test(header[0] ?? '') ? '; columns are separated by commas' : ''
-    throw unusable(`the file has one column, and needs at least two: a feature and the target${hint}`)
+    const hint = /[;\t|]/.test(header[0] ?? '')
+      ? 'columns are separated by commas'
+      : 'a text, of which the next character is to be predicted, is sent as a file named .txt'
+    throw unusable(`the file has one column, and needs at least two: a feature and the target; ${hint}`)
   }
   if (header.length > limits.columns)
     throw unusable(`the file has ${header.length} columns; at most ${limits.columns} are taken`)

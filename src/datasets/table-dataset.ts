@@ -11,7 +11,7 @@ export interface TableOptions {
   readonly fileName: string
   /** Name of the target column, or several as in the header of the file; default the last. */
   readonly target?: string | undefined
-  /** Default: of one column, text and whole numbers are classes; of several, 0 and 1 are labels; everything else is numbers. */
+  /** Default: of one column, text and few whole numbers are classes; of several, 0 and 1 are labels; everything else is numbers. */
   readonly task?: TableTask | undefined
   /** Name of the column with the weight of each row; finite, ≥ 0, not all 0. */
   readonly weightColumn?: string | undefined
@@ -35,9 +35,9 @@ export function tableToDataset(table: Table, options: TableOptions): DatasetDraf
   if (features.length === 0)
     throw invalid([{ pointer: '/file', detail: 'no column is left as a feature beside target and weights' }])
   const exampleShape = checkShape(options.exampleShape ?? [features.length], features)
-  const errors = features.flatMap(textErrors)
+  const errors = [...table.faults, ...features.flatMap(textErrors)]
   if (errors.length > 0) throw invalid(errors.slice(0, MAX_ERRORS))
-  const { target, tensor, classCounts } = targetOf(targets, table, options.task)
+  const { target, tensor, classCounts, labelRange } = targetOf(targets, table, options.task)
   return {
     name: options.name,
     source: `upload:${options.fileName}`,
@@ -46,9 +46,11 @@ export function tableToDataset(table: Table, options: TableOptions): DatasetDraf
       featureType: 'float32',
       columns: features.map((column) => column.name),
       target,
+      targetColumns: targets.map((column) => column.name),
       trainRows: rows,
       testRows: 0,
       ...(classCounts && { classCounts }),
+      ...(labelRange && { labelRange }),
       ...(weights && { hasWeights: true }),
     },
     tensors: {

@@ -13,14 +13,21 @@ export interface TableTarget {
   readonly tensor: StoredTensor
   /** Only of classes: rows of each. */
   readonly classCounts?: number[]
+  /** Only of numbers. */
+  readonly labelRange?: { minimum: number; maximum: number }
 }
 
 const MAX_ERRORS = 20
+/** Up to so many different whole numbers are classes, however many rows have them … */
+const FEW_CLASSES = 10
+/** … and up to so many if most of them have more rows than `RARE_ROWS`. */
+const MANY_CLASSES = 50
+const RARE_ROWS = 2
 
 /**
  * Classes int32 [rows], in numeric order if all labels are numbers, else by code units; numbers float32 [rows, targets]; labels float32
- * [rows, targets] of 0 and 1.
- * @throws DATASET_INVALID that names row and column
+ * [rows, targets] of 0 and 1. Without a task: text and few whole numbers are classes, several columns of 0 and 1 labels, the rest numbers.
+ * @throws DATASET_INVALID that names row and column, or asks for the task where whole numbers may be either
  */
 export function targetOf(targets: readonly Column[], table: Table, task = inferTask(targets)): TableTarget {
   if (task !== 'classes') return task === 'number' ? asNumbers(targets, table) : asLabels(targets, table)
@@ -32,18 +39,36 @@ export function targetOf(targets: readonly Column[], table: Table, task = inferT
 
 function inferTask(targets: readonly Column[]): TableTask {
   const [target] = targets
-  if (target && targets.length === 1) {
-    if (target.text.count > 0) return 'classes'
-    return target.isWhole() && target.labels() !== null ? 'classes' : 'number'
-  }
+  if (target && targets.length === 1) return inferOne(target)
   return targets.every((column) => column.isWhole() && column.numbers().every(isZeroOrOne)) ? 'labels' : 'number'
+}
+
+/**
+ * Whole numbers may be classes or a quantity. Few different ones are classes; too many for classes are a quantity; between them the file
+ * alone does not tell.
+ */
+function inferOne(target: Column): TableTask {
+  if (target.text.count > 0) return 'classes'
+  const labels = target.isWhole() ? target.labels() : null
+  if (labels === null) return 'number'
+  const counts = countClasses(labels.codes, labels.texts.length)
+  const rare = counts.filter((count) => count <= RARE_ROWS).length
+  const isClear = counts.length <= FEW_CLASSES || (counts.length <= MANY_CLASSES && rare <= counts.length / 2)
+  if (isClear) return 'classes'
+  const detail = `column ${quote(target.name)} has ${counts.length} different whole numbers in ${labels.codes.length} rows, which may be classes or a quantity: give task "number" to predict the number, or "classes"`
+  throw invalid([{ pointer: '/task', detail }])
 }
 
 function asNumbers(targets: readonly Column[], { rows }: Table): TableTarget {
   refuseText(targets, 'number')
+  const values = interleaved(targets, rows)
   return {
     target: { kind: 'number', size: targets.length },
-    tensor: { type: 'float32', shape: [rows, targets.length], values: interleaved(targets, rows) },
+    tensor: { type: 'float32', shape: [rows, targets.length], values },
+    labelRange: {
+      minimum: values.reduce((least, value) => Math.min(least, value), Number.POSITIVE_INFINITY),
+      maximum: values.reduce((most, value) => Math.max(most, value), Number.NEGATIVE_INFINITY),
+    },
   }
 }
 

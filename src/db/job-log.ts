@@ -1,6 +1,6 @@
 import type { Artifact, Checkpoint } from '../contracts/artifact.js'
 import type { EventType, JobEvent } from '../contracts/event.js'
-import type { MetricSeries } from '../contracts/metric.js'
+import { LAYER_SERIES_PREFIX, type MetricSeries } from '../contracts/metric.js'
 import type { Database } from './database.js'
 import type { Artifact as ArtifactRow, MetricChunk } from './generated/client.js'
 import { fromJson } from './json.js'
@@ -18,6 +18,8 @@ export interface JobLog {
   events(jobId: string, afterSequence: number, limit: number): Promise<JobEvent[]>
   /** By name; steps ascend. */
   metrics(jobId: string, filter?: MetricsFilter): Promise<MetricSeries[]>
+  /** Names of the layer series that the job has recorded so far, ascending. */
+  layerSeries(jobId: string): Promise<string[]>
   /** By name. */
   artifacts(jobId: string): Promise<Artifact[]>
   artifact(jobId: string, name: string): Promise<(Artifact & { readonly key: string }) | null>
@@ -52,6 +54,14 @@ export function makeJobLog({ prisma }: Database): JobLog {
         orderBy: [{ name: 'asc' }, { firstStep: 'asc' }],
       })
       return joinChunks(chunks, fromStep, toStep ?? Number.POSITIVE_INFINITY)
+    },
+    layerSeries: async (jobId) => {
+      const groups = await prisma.metricChunk.groupBy({
+        by: ['name'],
+        where: { jobId, name: { startsWith: LAYER_SERIES_PREFIX } },
+        orderBy: { name: 'asc' },
+      })
+      return groups.map(({ name }) => name)
     },
     artifacts: async (jobId) => {
       const rows = await prisma.artifact.findMany({ where: { jobId }, orderBy: { name: 'asc' } })

@@ -16,6 +16,8 @@ export interface Batches {
   readonly restSize: number
   /** Mini-batches of full size an epoch. */
   readonly fullBatches: number
+  /** Updates an epoch whose last mini-batch, the one that makes the update, is of full size: the first ones. */
+  readonly fullUpdates: number
   epochOf(step: number): number
   /** Mini-batches of an update. Every row comes once an epoch, in an order drawn anew for each epoch. */
   miniBatchesAt(step: number): Int32Array[]
@@ -27,10 +29,12 @@ export function makeBatches(rows: Int32Array, { batchSize, accumulateSteps, seed
   const stepsPerEpoch = Math.ceil(rows.length / perStep)
   let shuffled: { epoch: number; rows: Int32Array } | null = null
   const epochOf = (step: number) => Math.floor(step / stepsPerEpoch)
+  const restSize = rows.length % batchSize
   return {
     stepsPerEpoch,
     fullBatches: Math.floor(rows.length / batchSize),
-    restSize: rows.length % batchSize,
+    fullUpdates: restSize === 0 ? stepsPerEpoch : stepsPerEpoch - 1,
+    restSize,
     epochOf,
     miniBatchesAt(step) {
       const epoch = epochOf(step)

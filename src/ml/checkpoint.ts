@@ -5,7 +5,7 @@ import type { Running } from './running.js'
 import { TrainingFailure } from './training-failure.js'
 
 const FORMAT = 'espalier-checkpoint'
-const VERSION = '2'
+const VERSION = '3'
 
 /** All that a run needs to go on as if nothing had happened; data and batches follow from spec, seed and step. */
 export interface Checkpoint {
@@ -19,18 +19,30 @@ export interface Checkpoint {
   readonly state: StoredTensors
   /** Weights of the best evaluation so far; null if none are kept. */
   readonly best: StoredTensors | null
-  /** The state to roll back to, unless it is this one. */
-  readonly lastGood: StoredTensors | null
+  /** States before this one to roll back to, the newest last. */
+  readonly good: readonly GoodState[]
+}
+
+/** A state that was finite, kept for a rollback. */
+export interface GoodState {
+  /** Updates done. */
+  readonly step: number
+  readonly state: StoredTensors
+  /** A rollback went to it already: if that was of no help, the next one goes further back. */
+  readonly wasRestored: boolean
 }
 
 /** No name of a layer begins like these. */
 const BEST = '@best/'
-const LAST_GOOD = '@last-good/'
+const goodPrefix = (place: number) => `@good-${place}/`
 
 export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {
-  const { step, pins, running, validationDue, state, best, lastGood } = checkpoint
+  const { step, pins, running, validationDue, state, best, good } = checkpoint
   return encodeSafetensors(
-    { ...state, ...prefixed(BEST, best), ...prefixed(LAST_GOOD, lastGood) },
+    Object.assign(
+      { ...state, ...prefixed(BEST, best) },
+      ...good.map((one, place) => prefixed(goodPrefix(place), one.state)),
+    ),
     {
       format: FORMAT,
       version: VERSION,
@@ -38,6 +50,7 @@ export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {
       pins: JSON.stringify(pins),
       running: JSON.stringify(running),
       validationDue: String(validationDue),
+      good: JSON.stringify(good.map(({ step, wasRestored }) => ({ step, wasRestored }))),
     },
   )
 }
@@ -48,7 +61,7 @@ export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {
  */
 export function decodeCheckpoint(bytes: Uint8Array, expected: Shaped): Checkpoint {
   const { tensors: all, metadata } = readContainer(bytes)
-  const { tensors, best, lastGood } = parted(all)
+  const tensors = Object.fromEntries(Object.entries(all).filter(([name]) => !name.startsWith('@')))
   if (metadata.format !== FORMAT || metadata.version !== VERSION)
     throw invalid(`format '${metadata.format}' version '${metadata.version}' is not ${FORMAT} ${VERSION}`)
   const names = Object.keys(expected)
@@ -67,7 +80,10 @@ export function decodeCheckpoint(bytes: Uint8Array, expected: Shaped): Checkpoin
     // Written by encodeCheckpoint of the same version.
     const pins = JSON.parse(metadata.pins ?? '') as EnginePins
     const running = JSON.parse(metadata.running ?? '') as Running
-    return { step, pins, running, validationDue: metadata.validationDue === 'true', state: tensors, best, lastGood }
+    const kept = JSON.parse(metadata.good ?? '') as Omit<GoodState, 'state'>[]
+    const good = kept.map((one, place) => ({ ...one, state: part(all, goodPrefix(place)) ?? {} }))
+    const validationDue = metadata.validationDue === 'true'
+    return { step, pins, running, validationDue, state: tensors, best: part(all, BEST), good }
   } catch (error) {
     throw invalid(`its metadata is no JSON: ${String(error)}`)
   }
@@ -77,16 +93,11 @@ function prefixed(prefix: string, tensors: StoredTensors | null): StoredTensors 
   return Object.fromEntries(Object.entries(tensors ?? {}).map(([name, tensor]) => [`${prefix}${name}`, tensor]))
 }
 
-/** Undoes `prefixed`. */
-function parted(all: StoredTensors): Pick<Checkpoint, 'best' | 'lastGood'> & { tensors: StoredTensors } {
-  const entries = Object.entries(all)
-  const of = (prefix: string) => {
-    const found = entries.filter(([name]) => name.startsWith(prefix))
-    if (found.length === 0) return null
-    return Object.fromEntries(found.map(([name, tensor]) => [name.slice(prefix.length), tensor]))
-  }
-  const tensors = Object.fromEntries(entries.filter(([name]) => !name.startsWith('@')))
-  return { tensors, best: of(BEST), lastGood: of(LAST_GOOD) }
+/** Undoes `prefixed`; null if there is nothing. */
+function part(all: StoredTensors, prefix: string): StoredTensors | null {
+  const found = Object.entries(all).filter(([name]) => name.startsWith(prefix))
+  if (found.length === 0) return null
+  return Object.fromEntries(found.map(([name, tensor]) => [name.slice(prefix.length), tensor]))
 }
 
 function readContainer(bytes: Uint8Array): ReturnType<typeof decodeSafetensors> {

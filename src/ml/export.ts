@@ -69,7 +69,7 @@ export function makeReport(input: {
       normalization,
       inputShape: model.layers[0]?.inputShapes[0] ?? [],
     },
-    output: OUTPUTS[takesLogits(spec.loss) ?? 'none'],
+    output: meaningOfOutputs(spec, schema, model),
     model: withoutPointers(expandModel(spec.model, dataShape(schema))),
     layers: model.layers,
     result,
@@ -79,11 +79,20 @@ export function makeReport(input: {
   return { name: 'report.json', mediaType: 'application/json', bytes: new TextEncoder().encode(text) }
 }
 
-const OUTPUTS = {
-  softmax: 'logits: softmax gives the probabilities, in the order of the names or the vocabulary of dataset.target',
-  sigmoid: 'logits: sigmoid gives the probability of each label, in the order of dataset.target.names',
-  none: 'the predicted numbers',
-} as const
+/** What the numbers that the model gives stand for. */
+function meaningOfOutputs({ loss }: PlannedSpec, { target }: DatasetSchema, { layers }: Model): string {
+  const activation = takesLogits(loss)
+  const isOne = target.kind === 'classes' && layers.at(-1)?.outputShape.join() === '1'
+  if (activation === 'softmax')
+    return 'logits: softmax gives the probabilities, in the order of the names or the vocabulary of dataset.target'
+  if (isOne)
+    return activation === 'sigmoid'
+      ? 'a logit: sigmoid gives the probability of the second of dataset.target.names'
+      : 'a score: above 0 it says the second of dataset.target.names'
+  return activation === 'sigmoid'
+    ? 'logits: sigmoid gives the probability of each label, in the order of dataset.target.names'
+    : 'the predicted numbers'
+}
 
 function withoutPointers({ kind, inputShape, layers }: ExpandedModel) {
   return { kind, inputShape, layers }

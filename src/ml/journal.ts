@@ -1,11 +1,9 @@
-import type { BatchMetricName } from '../contracts/metric-name.js'
-import type { JobProgress } from '../contracts/training-job.js'
 import type { StoredTensors } from '../formats/safetensors.js'
-import { encodeCheckpoint } from './checkpoint.js'
+import { encodeCheckpoint, type GoodState } from './checkpoint.js'
 import type { Outputs } from './engine/types.js'
 import { makeLedger } from './ledger/ledger.js'
 import { makeMetricBuffer } from './metric-buffer.js'
-import { finishMetric } from './metrics/make-metric.js'
+import { finishMeans } from './metrics/make-metric.js'
 import { makeProgressMeter } from './progress.js'
 import { type KernelSparsity, sparsityOf } from './pruner.js'
 import type { Run } from './run.js'
@@ -28,12 +26,14 @@ export interface Journal {
   nonFinite(step: number, data: Record<string, unknown>, rateFactor: number): void
   validated(step: number, means: Readonly<Record<string, number>>): void
   pruned(step: number, kernels: readonly KernelSparsity[]): void
-  /** About twice a second: progress and metrics. `done` counts updates. */
+  /** After each step; about twice a second, progress and metrics. `done` counts updates. */
   tick(done: number): void
-  /** All that is left of metrics, and the last progress. */
+  /** After the last step: all that is left of metrics, and the last progress. */
   finish(done: number): void
   /** All that is left of metrics. */
   flush(): void
+  /** The attempt ends before the job is done: metrics, progress and report as they stand after the last tick. */
+  close(): void
   /**
    * A checkpoint of the state after `done` updates, unless the run began with it or has saved it; metrics are flushed first.
    * `validationDue`: the epoch before it was not validated.
@@ -47,8 +47,8 @@ export interface Journal {
 /** What a checkpoint holds besides the state of the session. */
 export interface Kept {
   best(): StoredTensors | null
-  /** The state to roll back to after `done` updates, unless it is that of now. */
-  lastGood(done: number): StoredTensors | null
+  /** The states to roll back to after `done` updates, without that of now. */
+  good(done: number): readonly GoodState[]
 }
 
 export function makeJournal(
@@ -63,8 +63,9 @@ export function makeJournal(
     state: run.running.ledger ?? undefined,
   })
   const buffer = makeMetricBuffer()
-  const meter = makeProgressMeter()
+  const meter = makeProgressMeter(run.step)
   let running = run.running
+  let ticked = run.step
   let sparsity = sparsityOf(run.pruner?.measure(session) ?? [])
   // The choice of a race is in no checkpoint yet.
   let saved = run.raced ? null : run.step
@@ -73,25 +74,21 @@ export function makeJournal(
     const series = buffer.drain()
     if (series.length > 0) report.metrics(series)
   }
-  const progressAt = (done: number): JobProgress =>
-    meter.take({
-      step: done,
-      steps: plan.steps,
-      epoch: batches.epochOf(Math.max(0, done - 1)),
-      clippedStepShare: running.clippedSteps / Math.max(1, done),
-      sparsity,
-    })
-  const finish = (done: number) => {
+  const tell = (done: number, remaining: number | null) => {
     flush()
-    report.progress(progressAt(done))
+    const epoch = batches.epochOf(Math.max(0, done - 1))
+    const clippedStepShare = running.clippedSteps / Math.max(1, done)
+    const progress = meter.take({ step: done, steps: plan.steps, epoch, clippedStepShare, sparsity }, remaining)
+    if (progress) report.progress(progress)
   }
+  const tellClipping = (done: number) => report.report('clipping', done, ledger.report(running.nonFiniteSteps))
   return {
     step(step, { examples, means, learningRate, clipping: info }) {
       const scalar = (name: string) => info[name]?.[0] ?? 0
       const [gradientNorm, clipScale, clipped] = [scalar('gradientNorm'), scalar('clipScale'), scalar('clipped')]
       running = addStep(running, { epoch: batches.epochOf(step), examples, clipped: clipped > 0, means })
       ledger.add(step, info)
-      const series = { ...finished(means), learningRate, gradientNorm, clipScale, clipped, sparsity }
+      const series = { ...finishMeans(means), learningRate, gradientNorm, clipScale, clipped, sparsity }
       buffer.add(step, { ...series, ...ledger.series(step) })
       meter.add({ loss: means.loss ?? 0, accuracy: means.accuracy ?? null, gradientNorm })
     },
@@ -109,17 +106,22 @@ export function makeJournal(
       report.event('pruning.updated', { step, sparsity, removed, total })
     },
     tick(done) {
-      if (meter.isDue()) finish(done)
+      ticked = done
+      if (meter.isDue()) tell(done, plan.steps - done)
     },
-    finish,
+    finish: (done) => tell(done, 0),
     flush,
+    close() {
+      tell(ticked, null)
+      tellClipping(ticked)
+    },
     async save(done, validationDue = false) {
       flush()
       if (done === saved) return
-      running = { ...running, ledger: ledger.state() }
-      report.report('clipping', done, ledger.report(running.nonFiniteSteps))
       const state = session.get(run.mutable)
-      const extra = { best: kept.best(), lastGood: kept.lastGood(done) }
+      running = { ...running, ledger: ledger.state() }
+      tellClipping(done)
+      const extra = { best: kept.best(), good: kept.good(done) }
       await report.checkpoint(done, encodeCheckpoint({ step: done, pins, running, validationDue, state, ...extra }))
       saved = done
     },
@@ -128,14 +130,4 @@ export function makeJournal(
       running = { ...running, ...changes }
     },
   }
-}
-
-/** Means over the examples as the metrics that they stand for. */
-export function finished(means: Readonly<Record<string, number>>): Record<string, number> {
-  return Object.fromEntries(
-    Object.entries(means).map(([name, mean]) => [
-      name,
-      name === 'loss' ? mean : finishMetric(name as BatchMetricName, mean),
-    ]),
-  )
 }

@@ -3,43 +3,42 @@ import type { StoredTensors } from '../formats/safetensors.js'
 import { gatherBatch } from './data.js'
 import { runEagerly } from './engine/eager.js'
 import { tf } from './engine/tensorflow.js'
-import type { Session, StepFunction } from './engine/types.js'
+import type { StepFunction } from './engine/types.js'
 import { gradients } from './gradients.js'
+import { boundOf } from './ledger/remedies.js'
 import { tensorAt } from './optimizers/optimizer.js'
 import { finalWeights, type StepParts } from './state.js'
 import { TrainingFailure } from './training-failure.js'
 
 const MAX_ROWS_NAMED = 20
-const ADVICE = 'Clip the gradients, or lower the learning rate.'
 
-/**
- * Runs the batch once more, operation by operation, to find where the numbers stop being finite.
- * @param state The state before the step, data included.
- * @returns The failure to throw; its message names step, layer and rows.
- */
-export function nonFiniteFailure(
-  parts: StepParts,
-  state: StoredTensors,
-  at: { readonly step: number; readonly rows: Int32Array; readonly draw: number },
-): TrainingFailure {
-  const detail = `step ${at.step}: ${locateNonFinite(parts, state, at)}. ${ADVICE}`
-  return new TrainingFailure('NON_FINITE_GRADIENT', detail, at.step)
+/** What may keep the numbers of a job finite, as a sentence. */
+export function remedyFor({ clipping }: StepParts['spec']): string {
+  const bound = boundOf(clipping)
+  return bound === null
+    ? 'Clip the gradients, or lower the learning rate.'
+    : `Lower the learning rate or /clipping/${bound.field}.`
 }
 
-/** Where the numbers of a mini-batch stop being finite: layer and rows, in words. `draw` as for `gradients`. */
+/**
+ * Runs a mini-batch once more, operation by operation, to find where its numbers stop being finite: layer and rows, in words; null if they
+ * all are. `draw` as for `gradients`.
+ * @param state The state before the step, data included.
+ */
 export function locateNonFinite(
   parts: StepParts,
   state: StoredTensors,
   { rows, draw }: { readonly rows: Int32Array; readonly draw: number },
-): string {
+): string | null {
   const where = locate(parts, state, { rows, draw: Int32Array.of(draw) }, makeLocator(parts))
+  if (where === null) return null
   const named = rows.slice(0, MAX_ROWS_NAMED).join(', ')
   const more = rows.length > MAX_ROWS_NAMED ? ` and ${rows.length - MAX_ROWS_NAMED} more` : ''
   return `${where}; rows of the batch: ${named}${more}`
 }
 
 /**
- * The failure of an evaluation whose sums over `batch` are not finite, found as `nonFiniteFailure` does it.
+ * The failure of an evaluation whose loss over `batch` is not finite, found as `locateNonFinite` does it.
  * @param at `step`: the last update before the evaluation.
  */
 export function evaluationFailure(
@@ -48,29 +47,40 @@ export function evaluationFailure(
   at: { step: number; split: 'validation' | 'test'; batch: Int32Array },
 ): TrainingFailure {
   const where = locate(parts, state, { rows: at.batch }, makeForwardLocator(parts))
-  const detail = `evaluation on the ${at.split} rows after step ${at.step}: ${where}. ${ADVICE}`
+  const detail = `evaluation on the ${at.split} rows after step ${at.step}: ${where}. ${remedyFor(parts.spec)}`
   return new TrainingFailure('DIVERGED', detail, at.step)
 }
 
-/** The failure of a run whose weights are not finite after `step`; null if all are. */
-export function weightsFailure({ model }: StepParts, session: Session, step: number): TrainingFailure | null {
-  for (const { name, weights } of model.layers) {
-    for (const [weight, { values }] of Object.entries(session.get(Object.keys(weights)))) {
-      if (values.every(Number.isFinite)) continue
-      const detail = `step ${step} made weights of layer '${name}' (${weight}) NaN or infinite. ${ADVICE}`
-      return new TrainingFailure('DIVERGED', detail, step)
-    }
-  }
-  return null
+/** The failure of a run whose state is not finite after `step`; `found` as `locateInState` tells it. */
+export function stateFailure({ spec }: StepParts, found: string, step: number): TrainingFailure {
+  return new TrainingFailure('DIVERGED', `after step ${step} ${found}. ${remedyFor(spec)}`, step)
 }
 
-/** Runs `step` once, operation by operation, and says where numbers stopped being finite. */
+/** Which part of the state of a run is NaN or infinite, weights before all else, in words; null if all is finite. */
+export function locateInState({ model }: StepParts, state: StoredTensors): string | null {
+  const isBad = (name: string) => !areFinite(state[name]?.values ?? [])
+  for (const { name, weights } of model.layers) {
+    const weight = Object.keys(weights).find(isBad)
+    if (weight !== undefined) return `weights of layer '${name}' (${weight}) are NaN or infinite`
+  }
+  const slot = Object.keys(state).find(isBad)
+  return slot === undefined ? null : `what is kept besides the weights (${slot}) is NaN or infinite`
+}
+
+/** Each number times 0 is 0 if it is finite, else NaN. */
+function areFinite(values: ArrayLike<number>): boolean {
+  let sum = 0
+  for (let index = 0; index < values.length; index++) sum += (values[index] ?? 0) * 0
+  return sum === 0
+}
+
+/** Runs `step` once, operation by operation, and says where numbers stopped being finite; null: nowhere. */
 function locate(
   parts: StepParts,
   state: StoredTensors,
   feeds: { rows: Int32Array; draw?: Int32Array },
   step: StepFunction,
-): string {
+): string | null {
   const rows = { shape: [feeds.rows.length], dtype: 'int32' } as const
   const inputs = feeds.draw ? { rows, draw: { shape: [], dtype: 'int32' } as const } : { rows }
   const session = runEagerly(state, { locate: { inputs, step } })
@@ -102,14 +112,16 @@ function makeForwardLocator(parts: StepParts): StepFunction {
   }
 }
 
-/** The same, and `gradients`. */
+/** The same, `gradients`, and `loss`. */
 function makeLocator(parts: StepParts): StepFunction {
   const names = Object.keys(parts.model.parameters)
   const forward = makeForwardLocator(parts)
   return (input) => {
     const { outputs } = forward(input)
-    const { grads } = gradients(parts, input.state, tensorAt(input.inputs, 'rows'), tensorAt(input.inputs, 'draw'))
-    return { outputs: { ...outputs, gradients: tf.stack(names.map((name) => flag(tensorAt(grads, name)))) } }
+    const [rows, draw] = [tensorAt(input.inputs, 'rows'), tensorAt(input.inputs, 'draw')]
+    const { grads, loss } = gradients(parts, input.state, rows, draw)
+    const flags = tf.stack(names.map((name) => flag(tensorAt(grads, name))))
+    return { outputs: { ...outputs, gradients: flags, loss: flag(loss) } }
   }
 }
 
@@ -118,7 +130,7 @@ function flag(tensor: Tensor): Tensor {
 }
 
 /** The earliest cause: a weight, else the first layer whose output went bad, else the gradient nearest to the loss. */
-function describe({ model }: StepParts, flags: Readonly<Record<string, ArrayLike<number>>>): string {
+function describe({ model }: StepParts, flags: Readonly<Record<string, ArrayLike<number>>>): string | null {
   const names = Object.keys(model.parameters)
   const isBad = (kind: string) => (_: unknown, index: number) => flags[kind]?.[index] === 1
   const weight = names.find(isBad('weights'))
@@ -131,5 +143,6 @@ function describe({ model }: StepParts, flags: Readonly<Record<string, ArrayLike
     const owner = model.layers.find(({ weights }) => gradient in weights)
     return `the gradient of layer '${owner?.name}' (${gradient}) is NaN or infinite`
   }
+  if (flags.loss?.[0] === 0) return null
   return `the loss, computed from layer '${model.layers.at(-1)?.name}', is NaN or infinite`
 }

@@ -1,6 +1,10 @@
 import type { JobProgress } from '../contracts/training-job.js'
 
 const INTERVAL_MS = 500
+/** Steps that the figures are means over. */
+const WINDOW = 20
+/** What the pace of the last report weighs in the estimate of the time left. */
+const PACE_WEIGHT = 0.3
 
 export interface StepNumbers {
   readonly loss: number
@@ -9,45 +13,52 @@ export interface StepNumbers {
   readonly gradientNorm: number
 }
 
-/** Where a run stands, averaged over the steps since the last report. */
+/** Where a run stands, averaged over its last steps. */
 export interface ProgressMeter {
   add(numbers: StepNumbers): void
   isDue(): boolean
-  /** What has gathered since the last call; the numbers of the last report if nothing has. */
-  take(at: Pick<JobProgress, 'step' | 'steps' | 'epoch' | 'clippedStepShare' | 'sparsity'>): JobProgress
+  /** `remaining`: steps that are left; null if that is not known. Null before the first step that was added. */
+  take(
+    at: Pick<JobProgress, 'step' | 'steps' | 'epoch' | 'clippedStepShare' | 'sparsity'>,
+    remaining: number | null,
+  ): JobProgress | null
 }
 
-export function makeProgressMeter(): ProgressMeter {
+/** @param step Updates done before the first that is added. */
+export function makeProgressMeter(step: number): ProgressMeter {
   let since = performance.now()
-  let steps = 0
-  let sums = { loss: 0, accuracy: 0, gradientNorm: 0 }
-  let hasAccuracy = false
-  let last = { loss: 0, accuracy: null as number | null, gradientNorm: 0, stepsPerSecond: 0 }
+  let reported = step
+  let window: StepNumbers[] = []
+  /** Milliseconds; null before the first report. */
+  let msPerStep: number | null = null
+  let stepsPerSecond = 0
   return {
-    add({ loss, accuracy, gradientNorm }) {
-      steps++
-      hasAccuracy = accuracy !== null
-      sums = {
-        loss: sums.loss + loss,
-        accuracy: sums.accuracy + (accuracy ?? 0),
-        gradientNorm: sums.gradientNorm + gradientNorm,
-      }
+    add(numbers) {
+      window = [...window, numbers].slice(-WINDOW)
     },
     isDue: () => performance.now() - since >= INTERVAL_MS,
-    take(at) {
+    take(at, remaining) {
+      if (window.length === 0) return null
       const now = performance.now()
-      if (steps > 0)
-        last = {
-          loss: sums.loss / steps,
-          accuracy: hasAccuracy ? sums.accuracy / steps : null,
-          gradientNorm: sums.gradientNorm / steps,
-          stepsPerSecond: (1000 * steps) / Math.max(now - since, 1),
-        }
+      const [steps, ms] = [at.step - reported, Math.max(now - since, 1)]
+      if (steps > 0) {
+        stepsPerSecond = (1000 * steps) / ms
+        msPerStep = msPerStep === null ? ms / steps : (1 - PACE_WEIGHT) * msPerStep + (PACE_WEIGHT * ms) / steps
+      }
       since = now
-      steps = 0
-      sums = { loss: 0, accuracy: 0, gradientNorm: 0 }
-      const etaSeconds = last.stepsPerSecond > 0 ? (at.steps - at.step) / last.stepsPerSecond : null
-      return { ...at, ...last, etaSeconds }
+      reported = at.step
+      const etaSeconds = remaining === null || msPerStep === null ? null : (remaining * msPerStep) / 1000
+      return { ...at, ...meansOf(window), stepsPerSecond, etaSeconds }
     },
+  }
+}
+
+function meansOf(window: readonly StepNumbers[]): StepNumbers {
+  const mean = (of: (numbers: StepNumbers) => number) =>
+    window.reduce((sum, numbers) => sum + of(numbers), 0) / window.length
+  return {
+    loss: mean(({ loss }) => loss),
+    accuracy: window.some(({ accuracy }) => accuracy === null) ? null : mean(({ accuracy }) => accuracy ?? 0),
+    gradientNorm: mean(({ gradientNorm }) => gradientNorm),
   }
 }

@@ -1,7 +1,9 @@
 import type { JobResult } from '../contracts/training-job.js'
 import type { StoredTensors } from '../formats/safetensors.js'
+import { confusionArtifact } from './confusion-artifact.js'
+import type { Evaluated } from './evaluate.js'
 import { type Artifact, exportWeights, makeReport, weightArtifacts } from './export.js'
-import { finished } from './journal.js'
+import { finishMeans } from './metrics/make-metric.js'
 import { emaOf } from './optimizers/ema.js'
 import { sparsityOf } from './pruner.js'
 import type { Run } from './run.js'
@@ -15,23 +17,25 @@ export async function deliver(
   { schema, report }: Pick<TrainOptions, 'schema' | 'report'>,
   measured: {
     running: Running
-    validation: JobResult['validation']
-    test: JobResult['test']
+    validation: Evaluated
+    test: Evaluated
     msPerStep: number
   },
 ): Promise<JobResult> {
   const { plan, parts, session, batches, pins } = run
   const kernels = run.pruner?.measure(session) ?? []
   const exported = exportWeights(finalValues(run))
-  const steps = measured.running.endedAt ?? plan.steps
+  const { running } = measured
+  const steps = running.endedAt ?? plan.steps
   const result: JobResult = {
     steps,
     epochs: steps / batches.stepsPerEpoch,
     parameters: plan.parameters,
-    train: finished(meansOf(measured.running.epoch)),
-    validation: measured.validation,
-    test: measured.test,
-    clippedStepShare: measured.running.clippedSteps / steps,
+    train: running.epoch.epoch === batches.epochOf(steps - 1) ? finishMeans(meansOf(running.epoch)) : {},
+    validation: measured.validation.means,
+    test: measured.test.means,
+    clippedStepShare: running.clippedSteps / steps,
+    nonFiniteSteps: running.nonFiniteSteps,
     sparsity: sparsityOf(kernels),
     perLayerSparsity: kernels.map(({ name, weights, removed }) => ({
       layer: name.slice(0, name.lastIndexOf('/')),
@@ -45,8 +49,10 @@ export async function deliver(
     pins,
   }
   const sample = writeSample(parts, schema, session)
+  const confusion = confusionArtifact(schema, measured)
   const artifacts = [
     ...weightArtifacts(plan.spec, exported),
+    ...(confusion === null ? [] : [confusion]),
     ...(sample === null ? [] : [textArtifact('sample.txt', sample)]),
   ]
   const card = makeReport({

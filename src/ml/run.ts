@@ -1,24 +1,28 @@
+import type { ClippingModeName } from '../contracts/clipping-modes.js'
 import type { EnginePins, TrainingPlan } from '../contracts/training-job.js'
 import type { StoredTensors } from '../formats/safetensors.js'
 import { planTrainingJob } from '../planning/plan.js'
 import { dataShape } from '../planning/planned-spec.js'
 import { expandModel } from '../planning/presets.js'
 import { type Batches, makeBatches } from './batches.js'
-import { type Checkpoint, decodeCheckpoint } from './checkpoint.js'
+import { type Checkpoint, decodeCheckpoint, type GoodState } from './checkpoint.js'
 import { type PreparedData, prepareData } from './data.js'
 import { compile } from './engine/compile.js'
 import { engineInfo } from './engine/info.js'
-import type { Feeds, Session, SignatureSpec } from './engine/types.js'
+import type { Feeds, Outputs, Session, SignatureSpec } from './engine/types.js'
 import { evaluationSignatures } from './evaluate.js'
+import { measuredEvery } from './ledger/series.js'
 import { buildModel } from './models/model.js'
 import { learningRateAt } from './optimizers/learning-rate.js'
 import { makePruner, type Pruner } from './pruner.js'
 import { emptyRunning, type Running } from './running.js'
 import { sampleSignatures } from './sample.js'
 import { initialState, passingState, prunedKernels, type StepParts, stateShapes } from './state.js'
-import { accumulateSignature, trainSignature } from './step.js'
+import { accumulateSignature, QUICK, trainSignature } from './step.js'
 import type { TrainOptions } from './training.js'
 import { TrainingFailure } from './training-failure.js'
+import { isUneven, quickFigures, unpack } from './transforms/figures.js'
+import { LEAST_QUICK_BOUND } from './transforms/quick.js'
 import { thresholdAt } from './transforms/threshold.js'
 import { cpuClock, planXla, raceXla, type XlaPlan } from './xla-choice.js'
 
@@ -44,10 +48,12 @@ export interface Run {
   readonly running: Running
   /** Weights of the best evaluation so far, by the names of the model; null: none is kept. */
   readonly best: StoredTensors | null
-  /** State at the last checkpoint that was due, if the checkpoint to go on from is not one of those. */
-  readonly lastGood: StoredTensors | null
+  /** States to roll back to, as in a checkpoint. */
+  readonly good: readonly GoodState[]
   /** What to run for a step, one call a mini-batch. `rateFactor` multiplies the learning rate. */
   calls(step: number, rates: { plateauFactor: number; rateFactor: number }): { learningRate: number; calls: Call[] }
+  /** The outputs of a call. An update that quick arithmetic refuses is made by the exact one. */
+  execute(call: Call): Outputs
 }
 
 /** A mini-batch; the last of a step makes the update. */
@@ -58,8 +64,10 @@ export interface Call {
   readonly draw: number
 }
 
+// Updates on full batches: quick, plain or by XLA, and exact.
 const PLAIN = 'train'
 const XLA = 'train-xla'
+const EXACT = 'train-exact'
 const REST = 'train-rest'
 const ACCUMULATE = 'accumulate'
 
@@ -95,9 +103,11 @@ export function openRun({ spec: requested, schema, data: tensors, resume }: Trai
     const mutable = Object.keys(shapes)
     const calls: Run['calls'] = (step, { plateauFactor, rateFactor }) => {
       const learningRate = rateFactor * learningRateAt(spec.optimizer, step, plan.steps, plateauFactor)
+      const threshold = thresholdAt(spec.clipping, step, plan.steps)
+      const full = isExact(spec.clipping.mode, threshold, { step, steps: plan.steps }) ? EXACT : xla ? XLA : PLAIN
       const scheduled = {
         learningRate: Float32Array.of(learningRate),
-        threshold: Float32Array.of(thresholdAt(spec.clipping, step, plan.steps)),
+        threshold: Float32Array.of(threshold),
         step: Int32Array.of(step),
       }
       const miniBatches = batches.miniBatchesAt(step)
@@ -109,16 +119,22 @@ export function openRun({ spec: requested, schema, data: tensors, resume }: Trai
           const draw = step * spec.optimizer.accumulateSteps + index
           const mini = several ? { share: Float32Array.of(rows.length / total), draw: Int32Array.of(draw) } : {}
           const isLast = index === miniBatches.length - 1
-          const full = xla ? XLA : PLAIN
           const signature = isLast ? (rows.length === spec.batchSize ? full : REST) : ACCUMULATE
           return { signature, rows, draw, feeds: { rows, ...(isLast ? scheduled : {}), ...mini } }
         }),
       }
     }
+    const layout = quickFigures(spec.clipping, Object.keys(model.parameters).length)
+    const execute: Run['execute'] = ({ signature, feeds }) => {
+      const { [QUICK]: packed, ...outputs } = session.run(signature, feeds)
+      if (packed === undefined) return outputs
+      const figures = unpack(packed, layout)
+      return Number.isNaN(figures.gradientNorm?.[0]) ? session.run(EXACT, feeds) : { ...outputs, ...figures }
+    }
     const info = engineInfo()
     const clock = info.device === 'cpu' ? cpuClock : () => performance.now()
     const race = () => raceXla(session, { plain: PLAIN, xla: XLA }, firstUpdate(), mutable, clock)
-    // The calls of a step ask for the choice, which the race needs the feeds of a call to make.
+    // The calls of a step ask for the choice, which the race needs the feeds of a full update to make: the first is one if there are any.
     let xla = xlaPlan === 'xla'
     const firstUpdate = () => calls(0, { plateauFactor: 1, rateFactor: 1 }).calls.at(-1)?.feeds ?? {}
     if (xlaPlan === 'race') xla = race()
@@ -138,8 +154,9 @@ export function openRun({ spec: requested, schema, data: tensors, resume }: Trai
       raced: xlaPlan === 'race',
       running: checkpoint?.running ?? emptyRunning,
       best: checkpoint?.best ?? null,
-      lastGood: checkpoint?.lastGood ?? null,
+      good: checkpoint?.good ?? [],
       calls,
+      execute,
     }
   } catch (error) {
     session.close()
@@ -150,17 +167,27 @@ export function openRun({ spec: requested, schema, data: tensors, resume }: Trai
 /** A resumed run takes the choice of the run it goes on from: another one would round differently. */
 function chooseXla(checkpoint: Checkpoint | null, parts: StepParts, steps: number, batches: Batches): XlaPlan {
   if (checkpoint) return checkpoint.pins.xla ? 'xla' : 'plain'
-  return planXla(parts.spec, parts.model, steps, batches.fullBatches)
+  // Nothing to compile.
+  if (batches.fullUpdates === 0) return 'plain'
+  return planXla(parts.spec, parts.model, steps, batches.fullUpdates)
 }
 
-/** The rest is one step an epoch: compiling that by XLA would cost more than it saves. */
+/** Whether everything that clipping does is measured in a step, or its threshold is too small for quick arithmetic. */
+function isExact(mode: ClippingModeName, threshold: number, { step, steps }: { step: number; steps: number }): boolean {
+  const isMeasured = isUneven(mode) && step % measuredEvery(mode, steps) === 0
+  return isMeasured || (mode !== 'none' && threshold < LEAST_QUICK_BOUND)
+}
+
+/** The rest is one step an epoch, so it is exact, and compiling it by XLA would cost more than it saves. */
 function trainSignatures(parts: StepParts, batches: Batches, xla: XlaPlan): Record<string, SignatureSpec> {
   const { batchSize, optimizer } = parts.spec
-  const hasFull = batches.fullBatches > 0
+  const hasFull = batches.fullUpdates > 0
+  const accumulates = batches.fullBatches > 0 && optimizer.accumulateSteps > 1
   return {
-    ...(hasFull && xla !== 'xla' ? { [PLAIN]: trainSignature(parts, batchSize) } : {}),
-    ...(hasFull && xla !== 'plain' ? { [XLA]: trainSignature(parts, batchSize, true) } : {}),
+    ...(hasFull && xla !== 'xla' ? { [PLAIN]: trainSignature(parts, batchSize, { quick: true }) } : {}),
+    ...(hasFull && xla !== 'plain' ? { [XLA]: trainSignature(parts, batchSize, { quick: true, xla: true }) } : {}),
+    ...(hasFull ? { [EXACT]: trainSignature(parts, batchSize) } : {}),
     ...(batches.restSize > 0 ? { [REST]: trainSignature(parts, batches.restSize) } : {}),
-    ...(hasFull && optimizer.accumulateSteps > 1 ? { [ACCUMULATE]: accumulateSignature(parts, batchSize) } : {}),
+    ...(accumulates ? { [ACCUMULATE]: accumulateSignature(parts, batchSize) } : {}),
   }
 }

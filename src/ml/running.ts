@@ -7,15 +7,17 @@ export interface EpochSums {
   readonly epoch: number
   readonly steps: number
   readonly examples: number
-  /** Sums over examples, by name: loss and metrics. */
-  readonly sums: Readonly<Record<string, number>>
+  /** Sums over examples, by name: loss and metrics. Null: a metric had no value in a step; JSON knows no infinity. */
+  readonly sums: Readonly<Record<string, number | null>>
 }
 
 /** Numbers that are counted while training; part of every checkpoint. */
 export interface Running {
   readonly clippedSteps: number
-  /** The epoch that is going on. */
+  /** The epoch of the last step that counted. */
   readonly epoch: EpochSums
+  /** Sum of the loss over the examples since the last evaluation, and how many these are. */
+  readonly unevaluated: { readonly examples: number; readonly loss: number }
   /** Steps in which a gradient or the loss was NaN or infinite. */
   readonly nonFiniteSteps: number
   /** What rollbacks have made of the learning rate. */
@@ -32,6 +34,7 @@ export interface Running {
 export const emptyRunning: Running = {
   clippedSteps: 0,
   epoch: { epoch: 0, steps: 0, examples: 0, sums: {} },
+  unevaluated: { examples: 0, loss: 0 },
   nonFiniteSteps: 0,
   rateFactor: 1,
   plateau: initialPlateau,
@@ -46,18 +49,27 @@ export function addStep(
   running: Running,
   step: { epoch: number; examples: number; clipped: boolean; means: Readonly<Record<string, number>> },
 ): Running {
-  const { epoch } = running
-  const before = epoch.epoch === step.epoch ? epoch : { steps: 0, examples: 0, sums: {} as Record<string, number> }
-  const sums: Record<string, number> = {}
-  for (const [name, mean] of Object.entries(step.means)) sums[name] = (before.sums[name] ?? 0) + mean * step.examples
+  const { epoch, unevaluated } = running
+  const before = epoch.epoch === step.epoch ? epoch : { steps: 0, examples: 0, sums: {} as EpochSums['sums'] }
+  const sums: Record<string, number | null> = {}
+  for (const [name, mean] of Object.entries(step.means)) {
+    const { [name]: sum = 0 } = before.sums
+    sums[name] = sum === null || !Number.isFinite(mean) ? null : sum + mean * step.examples
+  }
   return {
     ...running,
     clippedSteps: running.clippedSteps + (step.clipped ? 1 : 0),
     epoch: { epoch: step.epoch, steps: before.steps + 1, examples: before.examples + step.examples, sums },
+    unevaluated: {
+      examples: unevaluated.examples + step.examples,
+      loss: unevaluated.loss + (step.means.loss ?? 0) * step.examples,
+    },
   }
 }
 
-/** Means over the examples of the epoch so far. */
+/** Means over the examples of an epoch so far, without those that have no value. */
 export function meansOf({ examples, sums }: EpochSums): Record<string, number> {
-  return Object.fromEntries(Object.entries(sums).map(([name, sum]) => [name, examples > 0 ? sum / examples : 0]))
+  return Object.fromEntries(
+    Object.entries(sums).flatMap(([name, sum]) => (sum === null || examples === 0 ? [] : [[name, sum / examples]])),
+  )
 }

@@ -11,8 +11,13 @@ import { makeClipping } from './transforms/clipping.js'
 
 /** Name of the mask of a pruned kernel, in the state: float32, 1 = kept, 0 = removed. */
 export const maskOf = (param: string): string => `${param}/mask`
-/** Name of the sum of the gradients of the mini-batches of an update so far; 0 between two updates. */
-export const accumulatedOf = (param: string): string => `${param}/accumulated`
+/** The loss among what the mini-batches of an update add up to; no weight is called so. */
+export const LOSS = 'loss'
+/**
+ * Name of what the mini-batches of an update have made of this so far: of a weight the sum of its gradients, of `LOSS` that of the losses, of a
+ * moving statistic its next value. The first mini-batch of an update does not look at it.
+ */
+export const accumulatedOf = (name: string): string => `${name}/accumulated`
 
 /** The parts of a job that its steps are made of. */
 export interface StepParts {
@@ -53,10 +58,11 @@ export function stateShapes({ spec, model, pruned }: StepParts): Shaped {
   }
 }
 
-/** State that is 0 between two updates, and so in no checkpoint. */
+/** State that means nothing between two updates, and so is in no checkpoint. */
 export function passingState({ spec, model }: StepParts): StoredTensors {
   if (spec.optimizer.accumulateSteps === 1) return {}
-  const names = Object.entries(model.parameters).map(([name, shape]) => [accumulatedOf(name), { shape }] as const)
+  const shapes = { [LOSS]: [], ...model.parameters, ...model.moments }
+  const names = Object.entries(shapes).map(([name, shape]) => [accumulatedOf(name), { shape }] as const)
   return filled(Object.fromEntries(names), 0)
 }
 

@@ -1,33 +1,53 @@
 import type { Tensor } from '@tensorflow/tfjs-core'
 import { isBatchMetric } from '../contracts/metric-name.js'
+import { accumulate, accumulatedState } from './accumulation.js'
 import { gatherBatch } from './data.js'
+import { select } from './engine/select.js'
 import { tf } from './engine/tensorflow.js'
 import type { InputSpec, SignatureSpec, StepFunction, Tensors } from './engine/types.js'
-import { gradients } from './gradients.js'
 import { makeLoss } from './losses/make-loss.js'
-import { makeMetric } from './metrics/make-metric.js'
+import { decide, makeMetric } from './metrics/make-metric.js'
 import { updateEma } from './optimizers/ema.js'
 import { addL2 } from './optimizers/l2.js'
 import { makeOptimizer } from './optimizers/make-optimizer.js'
 import { tensorAt } from './optimizers/optimizer.js'
 import { decayWeights } from './optimizers/weight-decay.js'
-import { accumulatedOf, finalWeights, maskOf, type StepParts, shaped, slotsOf } from './state.js'
+import { finalWeights, maskOf, type StepParts, shaped, slotsOf } from './state.js'
+import { exact } from './transforms/arithmetic.js'
 import { makeClipping } from './transforms/clipping.js'
+import { type Layout, quickFigures } from './transforms/figures.js'
 import { zeroNonFinite } from './transforms/non-finite.js'
+import { makeQuick } from './transforms/quick.js'
+
+/** How an update is computed. */
+export interface UpdateForm {
+  /** By XLA; default false. */
+  readonly xla?: boolean
+  /**
+   * With the arithmetic of `makeQuick`: an update for whose gradients that does not hold is refused, and its `gradientNorm` is NaN. What clipping
+   * tells is only `quickFigures`, packed into the one output `QUICK`. Default false.
+   */
+  readonly quick?: boolean
+}
+
+/** The output of a quick update that holds `quickFigures`. */
+export const QUICK = 'quick'
 
 /**
  * One update on the examples of `rows` [batch]: gradients → those of the mini-batches before → masks of pruned kernels → non-finite policy → clipping → L2
  * → weight decay → optimizer → masks again, on weights and on slots (a slot that is left to decay turns into denormal numbers, which double the
  * time of a step) → averages.
- * A gradient or loss that is NaN or infinite changes nothing, unless the policy is `zero`: the state stays as it was, and `gradientNorm` or `loss` says so.
- * Outputs: `loss` (mean), a sum over the batch for each metric, and what clipping tells (`infoOf` in transforms/report.ts).
+ * An update is refused, and the state stays as it was, if the loss or a gradient of one of its mini-batches is NaN or infinite, if a moving statistic would
+ * be, or if the square of the norm after clipping is no float32: optimizers keep such squares. Under policy `zero` only the last of these refuses the weights.
+ * Outputs: `loss` (mean over the batch), a sum over it for each metric, `accepted` (1, or 0 if anything was refused), and what clipping tells (`infoOf`
+ * in transforms/report.ts).
  */
-function makeTrainStep(parts: StepParts): StepFunction {
+function makeTrainStep(parts: StepParts, { xla = false, quick = false }: UpdateForm): StepFunction {
   const { spec, model, pruned } = parts
   const { optimizer: options } = spec
   const optimizer = makeOptimizer(options)
   const paramShapes = shaped(model.parameters)
-  const clipping = makeClipping(spec.clipping, paramShapes)
+  const clipping = makeClipping(spec.clipping, paramShapes, quick ? makeQuick(xla) : exact)
   const paramNames = Object.keys(model.parameters)
   const slotNames = Object.keys(optimizer.slotShapes(paramShapes))
   const clipNames = Object.keys(clipping.stateShapes(paramShapes))
@@ -36,8 +56,8 @@ function makeTrainStep(parts: StepParts): StepFunction {
     const params = pick(state, paramNames)
     const step = tensorAt(inputs, 'step')
     const learningRate = tensorAt(inputs, 'learningRate')
-    const batch = gradients(parts, state, tensorAt(inputs, 'rows'), inputs.draw ?? step)
-    const whole = maskAll(accumulated(parts, state, batch.grads, inputs.share), state, pruned, (name) => [name])
+    const { batch, loss, grads } = accumulate(parts, state, inputs)
+    const whole = maskAll(grads, state, pruned, (name) => [name])
     const cleaned = spec.clipping.onNonFinite === 'zero' ? zeroNonFinite(whole) : { grads: whole, info: {} }
     const threshold = tensorAt(inputs, 'threshold')
     const clipped = clipping.update(cleaned.grads, pick(state, clipNames), { params, step, threshold })
@@ -52,53 +72,44 @@ function makeTrainStep(parts: StepParts): StepFunction {
       ...slotsOf(name, updated.slots),
     ])
     const averages = options.ema ? updateEma(state, pick(masked, paramNames), options.ema.decay) : {}
-    const gradientNorm = tensorAt(clipped.info, 'gradientNorm')
     const next = { ...masked, ...averages, ...clipped.state }
+    const gradientNorm = tensorAt(clipped.info, 'gradientNorm')
+    // A norm that quick arithmetic holds for is far from the largest float32, and clipping makes it no larger.
+    const isBounded = areFinite([quick ? gradientNorm : tf.square(tensorAt(clipped.info, 'gradientNormAfter'))])
+    const witnesses = [loss, gradientNorm, ...Object.values(batch.moments)]
+    const isAccepted = tf.logicalAnd(isBounded, areFinite(witnesses))
     const isZeroing = spec.clipping.onNonFinite === 'zero'
     return {
       state: {
-        ...(isZeroing ? next : keepIfNotFinite(next, state, [batch.loss, gradientNorm])),
-        ...keepIfNotFinite(batch.moments, state, isZeroing ? [batch.loss] : [batch.loss, gradientNorm]),
-        ...emptied(parts, state),
+        ...keepUnless(isZeroing ? isBounded : isAccepted, next, state),
+        ...keepUnless(isAccepted, batch.moments, state),
       },
-      outputs: { loss: batch.loss, ...metricSums(parts, batch), ...clipped.info, ...cleaned.info },
+      outputs: {
+        ...{ loss: batch.loss, ...metricSums(parts, batch), accepted: tf.cast(isAccepted, 'float32') },
+        ...(quick ? { [QUICK]: packed(clipped.info, quickFigures(spec.clipping, paramNames.length)) } : clipped.info),
+        ...cleaned.info,
+      },
     }
   }
 }
 
-/** Adds the gradients of a mini-batch to those before, `share` of the whole. Outputs as those of an update, without what clipping tells. */
+/** A mini-batch that is not the last of its update: changes what they add up to, and nothing else. Outputs: `loss` and metrics as those of an update. */
 function makeAccumulateStep(parts: StepParts): StepFunction {
   return ({ state, inputs }) => {
-    const batch = gradients(parts, state, tensorAt(inputs, 'rows'), tensorAt(inputs, 'draw'))
-    const sums = accumulated(parts, state, batch.grads, inputs.share)
-    return {
-      state: {
-        ...Object.fromEntries(Object.entries(sums).map(([name, sum]) => [accumulatedOf(name), sum])),
-        ...keepIfNotFinite(batch.moments, state, [batch.loss]),
-      },
-      outputs: { loss: batch.loss, ...metricSums(parts, batch) },
-    }
+    const accumulated = accumulate(parts, state, inputs)
+    const { batch } = accumulated
+    return { state: accumulatedState(accumulated), outputs: { loss: batch.loss, ...metricSums(parts, batch) } }
   }
 }
 
-function accumulated({ spec }: StepParts, state: Tensors, grads: Tensors, share: Tensor | undefined): Tensors {
-  if (spec.optimizer.accumulateSteps === 1 || !share) return grads
-  return Object.fromEntries(
-    Object.entries(grads).map(([name, grad]) => [
-      name,
-      tf.add(tensorAt(state, accumulatedOf(name)), tf.mul(grad, share)),
-    ]),
-  )
+/** What an evaluation gives besides sums: `predictions` as of the loss, float32 [batch, outputs]; `decided`, the class of each row, int32 [batch]. */
+export interface EvaluationOutputs {
+  readonly predictions: boolean
+  readonly decided: boolean
 }
 
-function emptied({ spec, model }: StepParts, state: Tensors): Tensors {
-  if (spec.optimizer.accumulateSteps === 1) return {}
-  const names = Object.keys(model.parameters).map(accumulatedOf)
-  return Object.fromEntries(names.map((name) => [name, tf.zerosLike(tensorAt(state, name))]))
-}
-
-/** On the examples of `rows`: sums of the loss and of each metric over the batch, and if asked the `predictions`. Changes nothing. */
-function makeEvaluationStep(parts: StepParts, withPredictions: boolean): StepFunction {
+/** On the examples of `rows`: sums of the loss and of each metric over the batch, and what is asked for besides. Changes nothing. */
+function makeEvaluationStep(parts: StepParts, asked: EvaluationOutputs): StepFunction {
   const { spec, model } = parts
   const loss = makeLoss(spec.loss, spec.lossOptions)
   return ({ state, inputs }) => {
@@ -108,7 +119,8 @@ function makeEvaluationStep(parts: StepParts, withPredictions: boolean): StepFun
       outputs: {
         loss: tf.sum(loss.perExample(outputs, labels)),
         ...metricSums(parts, { outputs, labels }),
-        ...(withPredictions ? { predictions: loss.predictions(outputs) } : {}),
+        ...(asked.predictions ? { predictions: loss.predictions(outputs) } : {}),
+        ...(asked.decided ? { decided: decide(outputs, spec.loss) } : {}),
       },
     }
   }
@@ -122,10 +134,14 @@ const mini = { share: scalar('float32'), draw: scalar('int32') }
  * The update on batches of `batch` rows. Inputs: `rows`; `learningRate` and `threshold`, float32; `step`, int32, from 0; if updates take several
  * mini-batches also `share`, float32, that this one has in the rows of the update, and `draw`, int32, which counts mini-batches.
  */
-export function trainSignature(parts: StepParts, batch: number, xla = false): SignatureSpec {
+export function trainSignature(parts: StepParts, batch: number, form: UpdateForm = {}): SignatureSpec {
   const several = parts.spec.optimizer.accumulateSteps > 1 ? mini : {}
   const scheduled = { learningRate: scalar('float32'), threshold: scalar('float32'), step: scalar('int32') }
-  return { inputs: { rows: rowsOf(batch), ...scheduled, ...several }, step: makeTrainStep(parts), xla }
+  return {
+    inputs: { rows: rowsOf(batch), ...scheduled, ...several },
+    step: makeTrainStep(parts, form),
+    xla: form.xla ?? false,
+  }
 }
 
 /** A mini-batch of `batch` rows that is not the last of its update. Inputs: `rows`, `share`, `draw`. */
@@ -134,8 +150,8 @@ export function accumulateSignature(parts: StepParts, batch: number): SignatureS
 }
 
 /** The evaluation of batches of `batch` rows. Input: `rows`. Outputs: a sum over the batch for the loss and for each metric. */
-export function evaluationSignature(parts: StepParts, batch: number, withPredictions: boolean): SignatureSpec {
-  return { inputs: { rows: rowsOf(batch) }, step: makeEvaluationStep(parts, withPredictions) }
+export function evaluationSignature(parts: StepParts, batch: number, asked: EvaluationOutputs): SignatureSpec {
+  return { inputs: { rows: rowsOf(batch) }, step: makeEvaluationStep(parts, asked) }
 }
 
 function metricSums({ spec }: StepParts, { outputs, labels }: { outputs: Tensor; labels: Tensor }): Tensors {
@@ -158,13 +174,24 @@ function maskAll(
   return masked
 }
 
-/** The new state, or the old one where a witness is NaN or infinite: the loss, or the norm, which is that exactly if a gradient is. */
-function keepIfNotFinite(next: Tensors, state: Tensors, witnesses: readonly Tensor[]): Tensors {
-  // Each by itself: the sum of two large numbers may overflow.
-  const condition = witnesses.map((witness) => tf.isFinite(witness)).reduce((a, b) => tf.logicalAnd(a, b))
-  // The kernel takes a scalar condition as it is; tf.where would first blow it up to the shape of every tensor.
-  const select = (t: Tensor, e: Tensor): Tensor => tf.engine().runKernel('Select', { condition, t, e })
-  return Object.fromEntries(Object.entries(next).map(([name, tensor]) => [name, select(tensor, tensorAt(state, name))]))
+/** Bool scalar: no element is NaN or infinite. Each tensor by itself: the sum of two large numbers may overflow. */
+function areFinite(tensors: readonly Tensor[]): Tensor {
+  return tensors
+    .map((tensor) => (tensor.rank === 0 ? tf.isFinite(tensor) : tf.all(tf.isFinite(tensor))))
+    .reduce((a, b) => tf.logicalAnd(a, b))
+}
+
+/** The tensors of `layout` one behind the other. */
+function packed(tensors: Tensors, layout: Layout): Tensor {
+  const vectorOf = (tensor: Tensor, length: number) => (tensor.rank === 1 ? tensor : tf.reshape(tensor, [length]))
+  return tf.concat(layout.map(([name, length]) => vectorOf(tensorAt(tensors, name), length)))
+}
+
+/** The new state if it is accepted, else the old one. */
+function keepUnless(isAccepted: Tensor, next: Tensors, state: Tensors): Tensors {
+  return Object.fromEntries(
+    Object.entries(next).map(([name, tensor]) => [name, select(isAccepted, tensor, tensorAt(state, name))]),
+  )
 }
 
 function pick(tensors: Tensors, names: readonly string[]): Tensors {

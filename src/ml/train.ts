@@ -2,11 +2,11 @@ import { isBatchMetric } from '../contracts/metric-name.js'
 import type { Outputs } from './engine/types.js'
 import { type Evaluation, evaluate } from './evaluate.js'
 import { type Journal, makeJournal } from './journal.js'
-import { evaluationFailure, weightsFailure } from './non-finite.js'
+import { evaluationFailure, locateInState, stateFailure } from './non-finite.js'
 import { makeNonFinitePolicy, type NonFinitePolicy } from './non-finite-policy.js'
 import { makePause, type Pause } from './pause.js'
 import { deliver } from './result.js'
-import { type Call, openRun, type Run } from './run.js'
+import { openRun, type Run } from './run.js'
 import type { TrainOptions, TrainOutcome } from './training.js'
 import { makeWatch, type Watch } from './watch.js'
 
@@ -27,56 +27,69 @@ interface Course {
  * @throws TrainingFailure NON_FINITE_GRADIENT, DIVERGED, DATASET_INVALID or CHECKPOINT_INVALID; EspalierError of planning and engine.
  */
 export async function train(options: TrainOptions): Promise<TrainOutcome> {
-  const { signal, report } = options
   const run = openRun(options)
   try {
-    const { plan, pins, formerPins, data } = run
-    report.started(pins, plan.steps, plan.parameters)
-    if (formerPins) report.event('training.pins-changed', { before: formerPins, now: pins })
-    const course = makeCourse(run, signal, report)
-    const { journal, watch } = course
-    if (run.raced) await journal.save(0)
-
-    const { done, isOver, msPerStep } = await takeSteps(course)
-    if (!isOver) return { kind: 'stopped', step: done }
-    await closeTraining(course, done)
-    const stopped = { kind: 'stopped', step: done } as const
-    let validation = await evaluateAfter(course, done, 'validation', data.validationRows)
-    if (validation.kind === 'stopped') return stopped
-    // A job that ended early has recorded this evaluation already.
-    if (journal.running().endedAt === null) {
-      if (validation.means) journal.validated(done - 1, validation.means)
-      watch.evaluated(done, validation.means)
+    const course = makeCourse(run, options)
+    try {
+      return await follow(course, options)
+    } catch (error) {
+      course.journal.close()
+      throw error
     }
-    if (watch.restoreBest()) validation = await evaluateAfter(course, done, 'validation', data.validationRows)
-    if (validation.kind === 'stopped') return stopped
-    // By itself, so that a further attempt writes the very same chunk.
-    journal.flush()
-    const test = await evaluateAfter(course, done, 'test', data.testRows)
-    if (test.kind === 'stopped') return stopped
-    const measured = { running: journal.running(), validation: validation.means, test: test.means, msPerStep }
-    return { kind: 'succeeded', result: await deliver(run, options, measured) }
   } finally {
     run.session.close()
   }
 }
 
-function makeCourse(run: Run, signal: AbortSignal, report: TrainOptions['report']): Course {
+async function follow(course: Course, options: TrainOptions): Promise<TrainOutcome> {
+  const { run, journal, watch } = course
+  const { plan, pins, formerPins, data } = run
+  options.report.started(pins, plan.steps, plan.parameters)
+  if (formerPins) options.report.event('training.pins-changed', { before: formerPins, now: pins })
+  if (run.raced) await journal.save(0)
+
+  const { done, isOver, msPerStep } = await takeSteps(course)
+  if (!isOver) return { kind: 'stopped', step: done }
+  journal.finish(done)
+  const broken = locateInState(run.parts, run.session.get(run.mutable))
+  if (broken !== null) throw stateFailure(run.parts, broken, done - 1)
+  // What comes after the last step is repeated by itself if it is interrupted.
+  await journal.save(done)
+  const stopped = { kind: 'stopped', step: done } as const
+  let validation = await evaluateAfter(course, done, 'validation', data.validationRows)
+  if (validation.kind === 'stopped') return stopped
+  // A job that ended early has recorded this evaluation already.
+  if (journal.running().endedAt === null) {
+    if (validation.means) journal.validated(done - 1, validation.means)
+    watch.evaluated(done, validation.means)
+  }
+  if (watch.restoreBest()) validation = await evaluateAfter(course, done, 'validation', data.validationRows)
+  if (validation.kind === 'stopped') return stopped
+  // By itself, so that a further attempt writes the very same chunk.
+  journal.flush()
+  const test = await evaluateAfter(course, done, 'test', data.testRows)
+  if (test.kind === 'stopped') return stopped
+  const measured = { running: journal.running(), validation, test, msPerStep }
+  return { kind: 'succeeded', result: await deliver(run, options, measured) }
+}
+
+function makeCourse(run: Run, { signal, report }: TrainOptions): Course {
   const policy = makeNonFinitePolicy(run)
   const watch = makeWatch(run, () => journal, report)
-  const journal = makeJournal(run, report, { best: watch.best, lastGood: policy.lastGood })
+  const journal = makeJournal(run, report, { best: watch.best, good: policy.good })
   return { run, journal, policy, watch, pause: makePause(), signal }
 }
 
 /** `done` counts updates, those of former attempts too; `isOver` unless the signal stopped them. */
 async function takeSteps(course: Course): Promise<{ done: number; isOver: boolean; msPerStep: number }> {
-  const { run, journal, policy, pause, signal } = course
+  const { run, journal, policy, watch, pause, signal } = course
   const { plan, session, pruner } = run
   const { everySteps } = plan.spec.checkpoints
   let busyMs = 0
   const at = (done: number, isOver: boolean) => ({ done, isOver, msPerStep: busyMs / Math.max(1, done - run.step) })
   const stopAt = async (done: number, validationDue = false) => {
     if (keepsCheckpoint(signal.reason)) await journal.save(done, validationDue)
+    journal.close()
     return at(done, false)
   }
   const { endedAt } = journal.running()
@@ -92,24 +105,25 @@ async function takeSteps(course: Course): Promise<{ done: number; isOver: boolea
   for (let step = run.step; step < plan.steps; step++) {
     await pause()
     if (signal.aborted) return stopAt(step)
-    policy.before(step)
+    policy.before(step, journal)
     if (step % everySteps === 0) await journal.save(step)
 
     const began = performance.now()
     if (pruner?.isUpdateStep(step)) {
       pruner.update(session, step)
       journal.pruned(step, pruner.measure(session))
+      watch.pruned()
     }
     update(course, step)
     busyMs += performance.now() - began
 
     const done = step + 1
+    journal.tick(done)
     if (isEvaluated(run, done) && done < plan.steps) {
       const validated = await validate(course, done)
       if (validated === 'stopped') return stopAt(done, true)
       if (validated === 'over') return at(done, true)
     }
-    journal.tick(done)
   }
   return at(plan.steps, true)
 }
@@ -127,15 +141,7 @@ async function validate(course: Course, done: number): Promise<'stopped' | 'over
   return course.watch.evaluated(done, validation.means) ? 'over' : 'done'
 }
 
-/** What comes after the last step is repeated by itself if it is interrupted. */
-async function closeTraining({ run, journal }: Course, done: number): Promise<void> {
-  const failure = weightsFailure(run.parts, run.session, done - 1)
-  if (failure) throw failure
-  if (run.step < done) journal.finish(done)
-  await journal.save(done)
-}
-
-/** @throws TrainingFailure DIVERGED if a mean would not be finite */
+/** @throws TrainingFailure DIVERGED if the loss is not finite */
 function evaluateAfter(
   { run, pause, signal }: Course,
   done: number,
@@ -159,20 +165,16 @@ function update({ run, journal, policy }: Course, step: number): void {
   const means: Record<string, number> = Object.fromEntries(['loss', ...names].map((name) => [name, 0]))
   const examples = calls.reduce((sum, { rows }) => sum + rows.length, 0)
   let clipping: Outputs = {}
-  let bad: Call | null = null
   for (const call of calls) {
-    const outputs = run.session.run(call.signature, call.feeds)
+    const outputs = run.execute(call)
     const scalar = (name: string) => outputs[name]?.[0] ?? Number.NaN
     const share = call.rows.length / examples
     means.loss = (means.loss ?? 0) + scalar('loss') * share
     for (const name of names) means[name] = (means[name] ?? 0) + scalar(name) / examples
-    if (bad === null && !Number.isFinite(scalar('loss'))) bad = call
     clipping = outputs
   }
-  const last = calls.at(-1)
   const isZeroed = (clipping.nonFinite?.[0] ?? 0) > 0
-  if (last && bad === null && (isZeroed || !Number.isFinite(clipping.gradientNorm?.[0]))) bad = last
-  if (bad !== null) policy.handle(step, bad, journal)
+  if (isZeroed || clipping.accepted?.[0] !== 1) policy.handle(step, calls, clipping, journal)
   else journal.step(step, { examples, means, learningRate, clipping })
 }
 

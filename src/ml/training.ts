@@ -31,7 +31,7 @@ export interface TrainReport {
   event(type: EventType, data: Record<string, unknown>): void
   /** `step`: updates done. The run goes on when the promise is resolved. */
   checkpoint(step: number, bytes: Uint8Array): Promise<void>
-  /** Replaces the one of the same kind. `step`: updates done. At each checkpoint, before it, and at the end. */
+  /** Replaces the one of the same kind. `step`: updates done. At each checkpoint, before it, and when an attempt ends before its job is done. */
   report<K extends ReportKind>(kind: K, step: number, body: ReportBodies[K]): void
   /** A file that belongs to the result; after the last step. */
   artifact(name: string, mediaType: string, bytes: Uint8Array): Promise<void>

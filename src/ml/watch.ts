@@ -5,11 +5,13 @@ import { emaOf } from './optimizers/ema.js'
 import { nextPlateau } from './optimizers/plateau.js'
 import { finalValues } from './result.js'
 import type { Run } from './run.js'
-import { meansOf } from './running.js'
+import { emptyRunning, type Running } from './running.js'
 import type { TrainReport } from './training.js'
 
 /** Looks at the figures of an evaluation: keeps the best weights, lowers the learning rate, ends the job. */
 export interface Watch {
+  /** Weights were removed: what the schedule of the learning rate has seen was another model. */
+  pruned(): void
   /** After the evaluation at `done` updates; `means` over the rows held out, null if there are none. @returns true if the job is to end */
   evaluated(done: number, means: Readonly<Record<string, number>> | null): boolean
   best(): StoredTensors | null
@@ -22,15 +24,17 @@ export function makeWatch(run: Run, journal: () => Journal, report: Pick<TrainRe
   const { earlyStopping, checkpoints, optimizer } = spec
   let best = run.best
 
+  /** Up to the last mask update the weights are denser than what was asked for: no evaluation of them is compared with later ones. */
+  const isPruned = (done: number) => done > (run.pruner?.lastUpdateStep ?? -1)
+
   /** A metric without a value is no improvement. */
   const monitored = (monitor: string, means: Readonly<Record<string, number>> | null): number | null =>
     monitor === 'loss'
-      ? (meansOf(journal().running().epoch).loss ?? null)
+      ? meanLoss(journal().running().unevaluated)
       : (means?.[monitor.slice('validation.'.length)] ?? null)
 
   function keepBest(done: number, means: Readonly<Record<string, number>> | null): void {
-    // Before the last mask update the weights are denser than what was asked for.
-    if (!checkpoints.best || done <= (run.pruner?.lastUpdateStep ?? -1)) return
+    if (!checkpoints.best || !isPruned(done)) return
     const watched = { ...checkpoints.best, patience: 1, minDelta: 0 }
     const next = nextEarlyStopping(watched, journal().running().best, monitored(watched.monitor, means), done)
     journal().note({ best: next.state })
@@ -47,11 +51,10 @@ export function makeWatch(run: Run, journal: () => Journal, report: Pick<TrainRe
   }
 
   function isOver(done: number, means: Readonly<Record<string, number>> | null): boolean {
-    if (!earlyStopping) return false
+    if (!earlyStopping || !isPruned(done)) return false
     const value = monitored(earlyStopping.monitor, means)
     const { state, stop } = nextEarlyStopping(earlyStopping, journal().running().earlyStopping, value, done)
-    // A job that is still to be pruned has not become what was asked for.
-    const ends = stop !== null && done > (run.pruner?.lastUpdateStep ?? -1) && done < run.plan.steps
+    const ends = stop !== null && done < run.plan.steps
     journal().note({ earlyStopping: state, ...(ends ? { endedAt: done } : {}) })
     if (ends)
       report.event('training.stopped-early', {
@@ -62,10 +65,16 @@ export function makeWatch(run: Run, journal: () => Journal, report: Pick<TrainRe
   }
 
   return {
+    pruned() {
+      const { plateau } = journal().running()
+      journal().note({ plateau: { ...plateau, best: null, waited: 0 } })
+    },
     evaluated(done, means) {
       keepBest(done, means)
       reduceRate(done, means)
-      return isOver(done, means)
+      const ends = isOver(done, means)
+      journal().note({ unevaluated: emptyRunning.unevaluated })
+      return ends
     },
     best: () => best,
     restoreBest() {
@@ -76,4 +85,9 @@ export function makeWatch(run: Run, journal: () => Journal, report: Pick<TrainRe
       return true
     },
   }
+}
+
+/** Null if no step since the last evaluation counted. */
+function meanLoss({ examples, loss }: Running['unevaluated']): number | null {
+  return examples === 0 ? null : loss / examples
 }

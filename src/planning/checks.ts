@@ -1,63 +1,104 @@
 import type { DatasetSchema } from '../contracts/dataset.js'
-import { LOSS_TARGETS, takesLogits } from '../contracts/loss.js'
-import { METRIC_TARGETS, metricFitsLoss } from '../contracts/metric-name.js'
-import type { Layer } from '../contracts/model.js'
-import type { FieldError } from '../contracts/parse.js'
+import { LABEL_BOUNDS, LOSS_TARGETS, type LossName } from '../contracts/loss.js'
 import type { TrainingJobSpec } from '../contracts/training-job-spec.js'
+import { checkThreshold } from './clipping-checks.js'
+import { type Finding, invalid, outOfRange } from './finding.js'
+import { checkMetrics } from './metric-checks.js'
+import { checkHandedOn, checkOutput } from './output-checks.js'
 import { matches, matchesAny } from './patterns.js'
-import { outputsOf, type PlannedSpec } from './planned-spec.js'
+import type { PlannedSpec } from './planned-spec.js'
 import type { ExpandedModel } from './presets.js'
 import { kernelOf, show, sizeOf } from './shape.js'
 import type { LayerDescription } from './shapes.js'
 
-export interface Finding extends FieldError {
-  readonly code: 'SPEC_INVALID' | 'SPEC_OUT_OF_RANGE'
-}
-const invalid = (pointer: string, detail: string): Finding => ({ code: 'SPEC_INVALID', pointer, detail })
-const outOfRange = (pointer: string, detail: string): Finding => ({ code: 'SPEC_OUT_OF_RANGE', pointer, detail })
+export type { Finding } from './finding.js'
 
 /** Weights, slots and gradients of a model of this size take about 2 GB. */
 const MAX_PARAMETERS = 100_000_000
+/** As for `steps` of the spec. */
+const MAX_STEPS = 100_000_000
 
 /** Loss, metrics and rows against the data. `asked`: without the defaults. */
 export function checkData(
   asked: TrainingJobSpec,
-  { loss, metrics }: PlannedSpec,
-  { target, trainRows: rows }: DatasetSchema,
+  spec: PlannedSpec,
+  dataset: DatasetSchema,
   { trainRows, validationRows }: { trainRows: number; validationRows: number },
 ): Finding[] {
   const found: Finding[] = []
-  const { kind } = target
+  const { loss } = spec
+  const { target, trainRows: rows } = dataset
   if (asked.epochs !== undefined && asked.steps !== undefined)
     found.push(invalid('/steps', 'give either epochs or steps, not both'))
-  if (!LOSS_TARGETS[loss].includes(kind))
+  if (!LOSS_TARGETS[loss].includes(target.kind))
     found.push(
       invalid(
         '/loss',
-        `${loss} needs a target of kind ${LOSS_TARGETS[loss].join(' or ')}; that of the dataset is ${kind}`,
+        `${loss} needs a target of kind ${LOSS_TARGETS[loss].join(' or ')}; that of the dataset is ${target.kind}`,
       ),
     )
-  metrics.forEach((metric, index) => {
-    if (!METRIC_TARGETS[metric].includes(kind))
-      found.push(
-        invalid(`/metrics/${index}`, `${metric} does not fit the target of the dataset, which is of kind ${kind}`),
-      )
-    else if (!metricFitsLoss(metric, loss))
-      found.push(
-        invalid(`/metrics/${index}`, `${metric} needs probabilities, which a model trained by ${loss} does not give`),
-      )
-  })
+  found.push(...checkLabels(loss, dataset), ...checkMetrics(spec, dataset))
   const { fraction, folds } = asked.validation
   const at = folds === undefined ? '/validation/fraction' : '/validation/folds'
-  if (trainRows < 1) found.push(outOfRange(at, `leaves none of the ${rows} rows to train on`))
+  if (trainRows < 1) return [...found, outOfRange(at, `leaves none of the ${rows} rows to train on; lower it`)]
   if ((fraction > 0 || folds !== undefined) && validationRows < 1)
-    found.push(outOfRange(at, `holds out none of the ${rows} rows`))
-  return found
+    found.push(outOfRange(at, `holds out none of the ${rows} rows; raise it`))
+  return [...found, ...checkBatches(asked, spec, trainRows)]
+}
+
+/** The range of the labels, where the dataset knows it, against what the loss is defined for. */
+function checkLabels(loss: LossName, { labelRange }: DatasetSchema): Finding[] {
+  if (labelRange === undefined) return []
+  const [least, most] = LABEL_BOUNDS[loss] ?? [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]
+  const { minimum, maximum } = labelRange
+  if (minimum >= least && maximum <= most) return []
+  const bounds = Number.isFinite(most) ? `shares from ${least} to ${most}` : `labels of at least ${least}`
+  return [
+    invalid(
+      '/loss',
+      `${loss} needs ${bounds}; those of the dataset go from ${minimum} to ${maximum}: scale them, or take another loss`,
+    ),
+  ]
+}
+
+/** Batches against the rows that train, and the number of updates against what a job may have. */
+function checkBatches({ steps }: TrainingJobSpec, spec: PlannedSpec, trainRows: number): Finding[] {
+  const { batchSize, optimizer, epochs = 1 } = spec
+  const { accumulateSteps } = optimizer
+  if (batchSize > trainRows)
+    return [
+      outOfRange(
+        '/batchSize',
+        `a batch of ${batchSize} takes more than the ${trainRows} rows to train on; set it to at most ${trainRows}`,
+      ),
+    ]
+  const batches = Math.ceil(trainRows / batchSize)
+  if (accumulateSteps > batches)
+    return [
+      outOfRange(
+        '/optimizer/accumulateSteps',
+        `an update takes ${accumulateSteps} mini-batches, but an epoch has ${batches} of ${batchSize}; give at most ${batches}, or a smaller batchSize`,
+      ),
+    ]
+  const updates = steps ?? epochs * Math.ceil(batches / accumulateSteps)
+  if (updates > MAX_STEPS)
+    return [
+      outOfRange('/epochs', `would be ${updates} updates; a job may have ${MAX_STEPS}: lower it, or raise batchSize`),
+    ]
+  // Each mini-batch draws its noise by its number, which is an int32.
+  return updates * accumulateSteps > 2 ** 31 - 1
+    ? [
+        outOfRange(
+          '/optimizer/accumulateSteps',
+          `would be ${updates * accumulateSteps} mini-batches in all; at most ${2 ** 31 - 1} are allowed`,
+        ),
+      ]
+    : []
 }
 
 /** Input and output of the model against the data. */
 export function checkModel(
-  { loss }: PlannedSpec,
+  spec: PlannedSpec,
   dataset: DatasetSchema,
   model: ExpandedModel,
   layers: readonly LayerDescription[],
@@ -70,32 +111,15 @@ export function checkModel(
     found.push(
       invalid(
         root,
-        `the model takes ${show(model.inputShape)}, an example of the dataset is ${show(dataset.exampleShape)}`,
+        `the model takes ${show(model.inputShape)}, an example of the dataset is ${show(dataset.exampleShape)}; ${remedyOf(root, dataset)}`,
       ),
     )
-  const last = layers.at(-1)
-  const lastPointer = pointers.at(-1) ?? '/model'
-  const { target } = dataset
-  const wanted = outputShapesOf(dataset)
-  if (last && !wanted.some((shape) => shape.join() === last.outputShape.join())) {
-    const shapes = wanted.map(show).join(' or ')
-    found.push(
-      invalid(
-        lastPointer,
-        `layer '${last.name}' gives ${show(last.outputShape)} but the dataset, with its ${outputsOf(dataset)} ${WORDS[target.kind]}, needs ${shapes}`,
-      ),
-    )
-  }
+  const layer = model.layers.at(-1)
+  const description = layers.at(-1)
+  if (layer && description)
+    found.push(...checkOutput(spec, dataset, { layer, description, pointer: pointers.at(-1) ?? '/model' }))
+  found.push(...checkHandedOn(spec, model, layers))
   found.push(...checkEmbeddings(dataset, model))
-  const activation = activationOf(model.layers.at(-1))
-  const own = takesLogits(loss)
-  if (own !== null && activation !== own && activation !== 'linear')
-    found.push(
-      invalid(
-        isListed ? `${lastPointer}/activation` : lastPointer,
-        `the last layer must give logits (linear) or probabilities (${own}) for ${loss}, not ${activation}`,
-      ),
-    )
   const parameters = layers.reduce((sum, layer) => sum + layer.parameters, 0)
   const all = isListed ? '/model/layers' : root
   if (parameters === 0) found.push(invalid(all, 'no layer has weights: there is nothing to train'))
@@ -104,13 +128,12 @@ export function checkModel(
   return found
 }
 
-const WORDS = { classes: 'classes', labels: 'labels', number: 'number(s) an example', tokens: 'tokens' } as const
-
-/** Of two classes one score is enough. */
-function outputShapesOf(dataset: DatasetSchema): (readonly number[])[] {
-  const outputs = outputsOf(dataset)
-  const { target } = dataset
-  return target.kind === 'tokens' ? [[target.length, outputs]] : [[outputs]]
+function remedyOf(root: string, { exampleShape }: DatasetSchema): string {
+  if (root === '/model/inputShape')
+    return `give it ${sizeOf(exampleShape)} numbers in all, such as ${show(exampleShape)}`
+  return root === '/model/name'
+    ? 'take a preset that adapts to the data, such as mlp, or a model of kind layers'
+    : 'build the model for such examples'
 }
 
 /** Ids of tokens are looked up and not computed with; numbers cannot be looked up. */
@@ -121,12 +144,17 @@ function checkEmbeddings({ featureType, vocabularySize = 0 }: DatasetSchema, mod
     const inputs = layer.inputs ?? [model.layers[index - 1]?.name ?? 'input']
     if (layer.type === 'embedding') {
       if (!isId)
-        return [invalid(pointer, `layer '${layer.name}' looks up ids, but the features of the dataset are numbers`)]
+        return [
+          invalid(
+            pointer,
+            `layer '${layer.name}' looks up ids, but the features of the dataset are numbers; begin with dense, or another layer that computes with them`,
+          ),
+        ]
       return layer.inputSize < vocabularySize
         ? [
             outOfRange(
               pointer,
-              `layer '${layer.name}' knows ids below ${layer.inputSize}; the dataset has ${vocabularySize}`,
+              `layer '${layer.name}' knows ids below ${layer.inputSize}; the dataset has ${vocabularySize}: set inputSize to that`,
             ),
           ]
         : []
@@ -135,11 +163,6 @@ function checkEmbeddings({ featureType, vocabularySize = 0 }: DatasetSchema, mod
       ? [invalid(pointer, `layer '${layer.name}' computes with ids of tokens: put an embedding layer before it`)]
       : []
   })
-}
-
-function activationOf(layer: Layer | undefined): string {
-  if (layer?.type === 'softmax') return 'softmax'
-  return layer !== undefined && 'activation' in layer ? layer.activation : 'linear'
 }
 
 /** Patterns against the names of layers. */
@@ -181,15 +204,7 @@ export function checkClipping(spec: PlannedSpec, layers: readonly LayerDescripti
         'rollback lowers the learning rate, which under ftrl rescales the weights; use skip, or another optimizer',
       ),
     )
-  const schedule = clipping.thresholdSchedule
-  if (schedule.kind !== 'constant' && schedule.beginStep >= (schedule.endStep ?? steps))
-    found.push(
-      outOfRange(
-        '/clipping/thresholdSchedule/beginStep',
-        `must lie before endStep, which is ${schedule.endStep ?? steps}; the job has ${steps} steps`,
-      ),
-    )
-  return found
+  return [...found, ...checkThreshold(clipping, steps)]
 }
 
 function checkSelection(

@@ -1,10 +1,8 @@
 import type { LearningRateSchedule } from '../contracts/learning-rate-schedule.js'
 import type { TrainingJobSpec } from '../contracts/training-job-spec.js'
-import type { Finding } from './checks.js'
+import { type Finding, invalid, outOfRange } from './finding.js'
 
 const AT = '/optimizer/schedule'
-const outOfRange = (pointer: string, detail: string): Finding => ({ code: 'SPEC_OUT_OF_RANGE', pointer, detail })
-const invalid = (pointer: string, detail: string): Finding => ({ code: 'SPEC_INVALID', pointer, detail })
 
 /** The schedule with the step at which it ends, if it has one: by default that of the job. */
 export function withEndStep(schedule: LearningRateSchedule, steps: number): LearningRateSchedule {
@@ -29,6 +27,13 @@ export function checkLearningRate(spec: TrainingJobSpec, steps: number): Finding
         'ftrl derives each weight from sums of gradients divided by the learning rate, so a rate that changes would rescale the weights; use constant without warm-up, or another optimizer',
       ),
     )
+  if (spec.optimizer.kind === 'sgd' && spec.optimizer.nesterov && spec.optimizer.momentum === 0)
+    found.push(
+      invalid(
+        '/optimizer/nesterov',
+        'looks ahead along the momentum, which is 0: set /optimizer/momentum, such as 0.9',
+      ),
+    )
   if (learningRate * weightDecay >= 1)
     found.push(
       outOfRange(
@@ -48,10 +53,18 @@ function checkKind(spec: TrainingJobSpec, steps: number): Finding[] {
   const { schedule } = spec.optimizer
   switch (schedule.kind) {
     case 'constant':
-    case 'exponential':
-    case 'inverse-time':
     case 'cosine-restarts':
       return []
+    case 'exponential':
+    case 'inverse-time':
+      return schedule.staircase && schedule.warmupSteps + schedule.decaySteps >= steps
+        ? [
+            outOfRange(
+              `${AT}/decaySteps`,
+              `the job has ${steps} steps: with staircase the learning rate would never be cut`,
+            ),
+          ]
+        : []
     case 'step':
       return schedule.warmupSteps + schedule.everySteps < steps
         ? []
@@ -80,6 +93,8 @@ function checkSpan(
   const end = endStep ?? steps
   const before = `must lie before endStep, which is ${end}; the job has ${steps} steps`
   if (beginStep >= end) return [outOfRange(`${AT}/beginStep`, before)]
+  if (beginStep >= steps)
+    return [outOfRange(`${AT}/beginStep`, `the job ends with step ${steps - 1}: the learning rate would never change`)]
   // A warm-up longer than the job is reported as such.
   return warmupSteps >= end && warmupSteps < steps ? [outOfRange(`${AT}/warmupSteps`, before)] : []
 }

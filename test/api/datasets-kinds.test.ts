@@ -51,6 +51,7 @@ describe('a table', () => {
       featureType: 'float32',
       columns: ['a', 'b', 'c', 'd'],
       target: { kind: 'labels', names: ['red', 'round'] },
+      targetColumns: ['red', 'round'],
       trainRows: 2,
       testRows: 0,
       hasWeights: true,

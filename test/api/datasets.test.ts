@@ -75,7 +75,7 @@ describe('POST /v1/datasets', () => {
   it('names the parts that a form may have', async () => {
     const problem = problemOf(await uploadCsv(scene, IRIS_CSV, { tarjet: 'kind' }), 400, 'REQUEST_INVALID')
     expect(problem.detail).toBe(
-      '/tarjet: unknown field; expected one of: name, target, task, weightColumn, exampleShape, file',
+      '/tarjet: unknown field (did you mean target?); expected one of: name, target, task, weightColumn, exampleShape, file',
     )
   })
 

@@ -27,6 +27,7 @@ beforeAll(async () => {
       },
       { name: 'sparsity', steps: [from], values: [0] },
       { name: 'clipping.dense-1.norm', steps: [from], values: [2] },
+      ...(from === 1500 ? [{ name: 'clipping.dense-1.scale', steps: [from], values: [1] }] : []),
     ])
   const key = `jobs/${id}/1/${NAME}`
   const { bytes, sha256 } = await scene.store.put(key, FILE)
@@ -41,8 +42,25 @@ const get = (path: string, headers: Record<string, string> = {}, method: 'GET' |
 
 describe('metrics', () => {
   it('of a layer come by name only', async () => {
-    const { data } = (await get('metrics?names=clipping.dense-1.norm,clipping.dense-2.scale&toStep=600')).json()
+    const { data } = (await get('metrics?names=clipping.dense-1.norm,clipping.dense-1.scale&toStep=600')).json()
     expect(data).toEqual([{ name: 'clipping.dense-1.norm', steps: [0, 500], values: [2, 2] }])
+    expect((await get('metrics?names=clipping.dense-1.norm&fromStep=1999')).json()).toEqual({ data: [] })
+  })
+
+  it.each(['clipping.dense-2.norm', 'clipping.dense-1.cosine'])('refuse %s, which the job never has', async (name) => {
+    const problem = problemOf(await get(`metrics?names=loss,clipping.dense-1.scale,${name}`), 400, 'REQUEST_INVALID')
+    expect(problem.errors).toEqual([
+      {
+        pointer: '/names',
+        detail: `the job has no series "${name}"; its layers are dense-1, and of each it has norm, scale`,
+      },
+    ])
+  })
+
+  it('of any layer may be asked for before there are any', async () => {
+    const queued = await createJob(scene)
+    const url = `/v1/training-jobs/${queued}/metrics?names=clipping.output.norm`
+    expect((await scene.app.inject({ url, headers: scene.auth })).json()).toEqual({ data: [] })
   })
 
   it('are whole without points', async () => {
@@ -173,6 +191,20 @@ describe('artifacts', () => {
 
   it.each(['nothing', '..%2F..%2Fsecret', 'a%20b'])('%s is not there', async (name) => {
     problemOf(await get(`artifacts/${name}`), 404, 'ARTIFACT_NOT_FOUND')
+  })
+
+  it.each([
+    ['weights.sparse', 'its spec does not ask for it: add "sparse" to exports in a new job'],
+    ['sample.txt', 'its spec does not ask for it: give sampling in a new job'],
+    ['toString', 'it has weights.safetensors'],
+  ])('that are not there say why: %s', async (name, reason) => {
+    expect(problemOf(await get(`artifacts/${name}`), 404, 'ARTIFACT_NOT_FOUND').detail).toContain(reason)
+  })
+
+  it('come at the end of a job', async () => {
+    const url = `/v1/training-jobs/${await createJob(scene)}/artifacts/${NAME}`
+    const { detail } = problemOf(await scene.app.inject({ url, headers: scene.auth }), 404, 'ARTIFACT_NOT_FOUND')
+    expect(detail).toContain('it has none; the job is queued, and artifacts come when it succeeds')
   })
 
   it('refuse a name with NUL', async () => {

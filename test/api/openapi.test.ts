@@ -2,6 +2,8 @@ import { readFile } from 'node:fs/promises'
 import { expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { describeApi } from '../../src/api/describe-api.js'
+import { parse as parseSpec } from '../../src/contracts/parse.js'
+import { TrainingJobSpec } from '../../src/contracts/training-job-spec.js'
 import { VERSION } from '../../src/version.js'
 
 const COMMITTED = new URL('../../openapi.yaml', import.meta.url)
@@ -41,6 +43,30 @@ it('asks in requests for no field that has a default', async () => {
     for (const name of required) expect(properties[name]).not.toHaveProperty('default')
   }
   expect(output?.required).toContain('batchSize')
+})
+
+it('lists activations and initializers once, and each layer type by a name of its own', async () => {
+  const api = await document()
+  const listing = (name: string) =>
+    [...objectsIn(api)].filter(({ enum: names }) => Array.isArray(names) && names.includes(name))
+  expect(listing('glorot-uniform')).toHaveLength(1)
+  expect(listing('log-softmax')).toHaveLength(1)
+  const { Layer, 'Layer.dense': dense } = api.components.schemas
+  expect(Layer?.anyOf).toContainEqual({ $ref: '#/components/schemas/Layer.dense' })
+  expect(dense?.properties).toMatchObject({
+    activation: { $ref: '#/components/schemas/Activation', default: 'linear' },
+    kernelInitializer: { $ref: '#/components/schemas/Initializer', default: 'glorot-uniform' },
+  })
+})
+
+it('gives an example of a job, which is the one in the folder of examples', async () => {
+  const { paths } = await document()
+  const [{ datasetId, ...example } = {}] = [...objectsIn(paths['/v1/training-jobs']?.post)].flatMap((object) =>
+    isJson(object.example) ? [object.example] : [],
+  )
+  const file = JSON.parse(await readFile(new URL('../../examples/two-layer.json', import.meta.url), 'utf8')) as Json
+  expect({ datasetId: file.datasetId, ...example }).toEqual(file)
+  expect(parseSpec(TrainingJobSpec, { datasetId, ...example })).toMatchObject({ ok: true })
 })
 
 it('names every operation once and asks for the API key on every route below /v1', async () => {

@@ -26,7 +26,9 @@ describe('GET /v1/training-jobs/{id}/reports/clipping', () => {
     const claim = await claimed(id)
     expect(problemOf(await get(id), 404, 'REPORT_NOT_READY').detail).toContain('is running; ')
     await scene.attempts.fail(claim, { code: 'DIVERGED', message: 'x', step: 0 })
-    expect(problemOf(await get(id), 404, 'REPORT_NOT_READY').detail).toContain('is over (failed)')
+    const ended = problemOf(await get(id), 404, 'REPORT_NOT_MADE')
+    expect(ended.detail).toContain('is over (failed)')
+    expect(ended.retryable).toBe(false)
   })
 
   it('gives the newest report, with an ETag that changes with it', async () => {

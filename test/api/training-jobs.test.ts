@@ -108,6 +108,22 @@ describe('POST /v1/training-jobs', () => {
     problemOf(await scene.app.inject({ method: 'POST', url: '/v1/training-jobs', headers, payload }), status, code)
   })
 
+  it.each([
+    [
+      '{\n  "seed": 1,\n}',
+      /^the body is not valid JSON: Expected double-quoted property name in JSON at line 3, column 1$/,
+    ],
+    ['{"seed" 1}', /^the body is not valid JSON: Expected ':' after property name in JSON at line 1, column 9$/],
+    ['{"seed": NaN}', /^the body is not valid JSON: Unexpected token 'N', "\{"seed": NaN\}" is not valid JSON$/],
+    ['{"seed": ', /^the body is not valid JSON: Unexpected end of JSON input$/],
+    ['{"__proto__": {}}', /^the body has a key `__proto__`/],
+    ['', /^the body is empty/],
+  ])('says where %j is not JSON', async (payload, detail) => {
+    const headers = { ...scene.auth, 'content-type': 'application/json' }
+    const response = await scene.app.inject({ method: 'POST', url: '/v1/training-jobs', headers, payload })
+    expect(problemOf(response, 400, 'JSON_MALFORMED').detail).toMatch(detail)
+  })
+
   it('answers a request without a body with a problem', async () => {
     const response = await scene.app.inject({ method: 'POST', url: '/v1/training-jobs', headers: scene.auth })
     expect(problemOf(response, 422, 'SPEC_INVALID').detail).toBe('the body is empty')

@@ -1,6 +1,6 @@
 import { afterAll, expect, it } from 'vitest'
 import { makeEspalierRunners } from '../../bench/espalier.js'
-import { expandModel } from '../../src/planning/presets.js'
+import { type BenchModel, MODELS } from '../../bench/models.js'
 
 const { compiled, eager } = makeEspalierRunners()
 afterAll(() => {
@@ -8,8 +8,10 @@ afterAll(() => {
   eager.close()
 })
 
-it('times the step of a job, compiled and operation by operation', async () => {
-  const model = { name: 'MLP', model: expandModel({ kind: 'preset', name: 'mlp' }), steps: 2, eagerSteps: 1 }
-  expect(await compiled.measure(model)).toBeGreaterThan(0)
-  expect(await eager.measure(model)).toBeGreaterThan(0)
+// Of the kinds of data one model each: images with classes, ids with tokens.
+it.each(['mlp', 'char-rnn'])('times the step of a job, compiled and operation by operation: %s', async (key) => {
+  const model = MODELS[key] as BenchModel // the keys above are among those of MODELS
+  const short = { ...model, dataset: { ...model.dataset, trainRows: 256 }, steps: 2, eagerSteps: 1 }
+  expect(await compiled.measure(short)).toBeGreaterThan(0)
+  expect(await eager.measure(short)).toBeGreaterThan(0)
 })

@@ -10,6 +10,7 @@ export function jobResult(changes: Partial<JobResult> = {}): JobResult {
     validation: null,
     test: { loss: 0.06, accuracy: 0.9834 },
     clippedStepShare: 0.125,
+    nonFiniteSteps: 0,
     sparsity: 0.9,
     perLayerSparsity: [
       { layer: 'dense-1', weights: 235_200, removed: 217_560, sparsity: 0.925 },

@@ -52,6 +52,8 @@ it.each([
   [{ mode: 'global-norm', maxNorm: 1, p: 4 }, '/p'],
   [{ mode: 'adaptive', clipFactor: 0 }, '/clipFactor'],
   [{ mode: 'auto', percentile: 101 }, '/percentile'],
+  [{ mode: 'auto', percentile: 0 }, '/percentile'],
+  [{ mode: 'norm', maxNorm: 1, shadow: [{ mode: 'none' }] }, '/shadow/0/mode'],
   [{ mode: 'auto', historySize: 10_001 }, '/historySize'],
   [{ mode: 'z-score', alpha: 1 }, '/alpha'],
   [{ mode: 'z-score', response: 'none' }, '/response'],

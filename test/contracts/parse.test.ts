@@ -114,6 +114,41 @@ describe('errors', () => {
     expect([Math.fround(1.1754944e-38), Math.fround(1 - 2 ** -24)]).toEqual([2 ** -126, 1 - 2 ** -24])
   })
 
+  it.each<[Record<string, unknown>, string]>([
+    [
+      { model: undefined },
+      'is required: an object of kind "preset", or an object of kind "layers", or an object of kind "keras"',
+    ],
+    [{ datasetId: undefined }, 'is required: Id of a dataset'],
+    [{ datasetId: '7' }, 'must look like "ds_01979f4e-8f43-7b1c-a3a0-1f2d3c4b5a69", is "7"'],
+    [{ clipping: { mode: 'norm' } }, 'is required: Largest norm of a tensor that is left as it is'],
+    [{ clipping: { mode: 'norm', maxNorm: 0 } }, 'must be above 0, is 0'],
+    [
+      { clipping: { mode: 'norm', maxNorm: 1e-46 } },
+      'must be at least 1.1754944e-38, the smallest that is not 0 in float32, is 1e-46',
+    ],
+    [{ optimizer: { kind: 'sgd', momentum: 1 } }, 'must be below 1, is 1'],
+    [
+      { classWeights: { a: 1 } },
+      'must be "balanced", or a list (one a class, in the order of the names of the target; not all 0); is an object',
+    ],
+    [
+      { model: { kind: 'keras', topology: '{"class_name":"Sequential"}' } },
+      'must be an object, is "{\\"class_name\\":\\"Sequential\\"}": parse the text first, and send what it holds',
+    ],
+  ])('of %j say what it should be', (changes, detail) => {
+    expect(errorsOf(TrainingJobSpec, { ...MINIMAL, ...changes })).toMatchObject([{ detail }])
+  })
+
+  it.each([
+    [{ metrics: ['acc'] }, 'did you mean "accuracy"?'],
+    [{ loss: 'mse' }, 'did you mean "mean-squared-error"?'],
+    [{ optimizer: { kind: 'adma' } }, 'did you mean "adam"?'],
+    [{ batchsize: 8 }, 'unknown field (did you mean batchSize?); expected one of: name, datasetId'],
+  ])('of %j say what was probably meant', (changes, hint) => {
+    expect(errorsOf(TrainingJobSpec, { ...MINIMAL, ...changes })[0]?.detail).toContain(hint)
+  })
+
   it('say what is allowed', () => {
     const [error] = errorsOf(TrainingJobSpec, { ...MINIMAL, clipping: { mode: 'agc' } })
     expect(error?.detail).toBe(
@@ -126,6 +161,54 @@ describe('errors', () => {
     for (let depth = 0; depth < 20_000; depth++) topology = { a: topology }
     const [error] = errorsOf(TrainingJobSpec, { ...MINIMAL, model: { kind: 'keras', topology } })
     expect(error?.detail).toMatch(/200 levels/)
+  })
+
+  const pair = Type.Tuple([Type.Integer({ minimum: 1 }), Type.Integer({ minimum: 1 })])
+  const window = Type.Union([Type.Integer({ minimum: 1 }), pair])
+  const kinds = ['normal', 'uniform'] as const
+  const forms = Type.Union([
+    Type.Literal('balanced'),
+    Type.Enum(['zeros', 'ones']),
+    ...kinds.map((kind) => Type.Object({ kind: Type.Literal(kind), limit: Type.Number({ minimum: 0 }) })),
+  ])
+  it.each<[string, TSchema, unknown, string, string]>([
+    ['the number', window, 0, '', 'must be at least 1, is 0'],
+    ['an entry of the list', window, [1, 0], '/1', 'must be at least 1, is 0'],
+    ['neither', window, 'x', '', 'must be a whole number, or a list; is "x"'],
+    ['the object of that kind', forms, { kind: 'normal', limit: -1 }, '/limit', 'must be at least 0, is -1'],
+    ['an object of no kind', forms, { limit: 1 }, '/kind', 'is required; one of: "normal", "uniform"'],
+    [
+      'one of several texts',
+      forms,
+      'x',
+      '',
+      'must be "balanced", or one of "zeros", "ones", or an object of kind "normal", or an object of kind "uniform"; is "x"',
+    ],
+    ['the only form', Type.Union([Type.Number({ minimum: 1 })]), 0, '', 'must be at least 1, is 0'],
+  ])('are of the form that the value means: %s', (_, schema, value, pointer, detail) => {
+    expect(errorsOf(schema, value)).toEqual([{ pointer, detail }])
+  })
+
+  it('tell of a name that would get lost: what is taken is there in full', () => {
+    const anything = Type.Record(Type.String(), Type.Unknown())
+    const names = fc.constantFrom('constructor', 'prototype', '__proto__', 'toString', 'a')
+    // Entries and not a literal, in which __proto__ would be no member.
+    const objects = fc.letrec((tie) => ({
+      value: fc.oneof({ depthSize: 'small' }, fc.integer(), tie('object')),
+      object: fc.array(fc.tuple(names, tie('value'))).map((entries) => {
+        const object: Record<string, unknown> = {}
+        for (const [name, value] of entries)
+          Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true })
+        return object
+      }),
+    }))
+    fc.assert(
+      fc.property(objects.object, (input) => {
+        const parsed = parse(anything, input)
+        if (parsed.ok) expect(JSON.stringify(parsed.value)).toBe(JSON.stringify(input))
+        else expect(parsed.errors[0]?.pointer).toMatch(/\/(constructor|prototype|__proto__)$/)
+      }),
+    )
   })
 
   it('are at most twenty', () => {

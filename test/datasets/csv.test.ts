@@ -64,6 +64,7 @@ describe('a table that is right', () => {
       featureType: 'float32',
       columns: ['length', 'width'],
       target: { kind: 'classes', names: ['Iris', 'setosa', 'virginica'] },
+      targetColumns: ['kind'],
       trainRows: 4,
       testRows: 0,
       classCounts: [1, 2, 1],
@@ -83,11 +84,46 @@ describe('a table that is right', () => {
     expect(tensors['train.labels']).toEqual({ type: 'float32', shape: [3, 1], values: Float32Array.from([1, 2, 10]) })
   })
 
-  it('takes more than 1,000 different whole numbers as numbers', async () => {
-    const csv = (count: number) => `x,y\n${Array.from({ length: count }, (_, row) => `0,${row}`).join('\n')}`
-    expect((await read(csv(1000))).schema.target.kind).toBe('classes')
-    expect((await read(csv(1001))).schema.target.kind).toBe('number')
-    expect(await errorsOf(csv(1001), { task: 'classes' })).toEqual([expect.stringContaining('1000')])
+  /** `count` different whole numbers, each in `rows` rows. */
+  const whole = (count: number, rows: number) =>
+    `x,y\n${Array.from({ length: count * rows }, (_, row) => `0,${row % count}`).join('\n')}`
+  it.each([
+    [10, 1, 'classes'],
+    [11, 3, 'classes'],
+    [50, 3, 'classes'],
+    [1001, 1, 'number'],
+  ])('takes %d different whole numbers, each in %d rows, as %s', async (count, rows, kind) => {
+    expect((await read(whole(count, rows))).schema.target.kind).toBe(kind)
+  })
+
+  it.each([
+    [11, 2],
+    [51, 3],
+    [1000, 1],
+  ])('asks whether %d different whole numbers, each in %d rows, are classes or a quantity', async (count, rows) => {
+    const csv = whole(count, rows)
+    await expect(read(csv)).rejects.toMatchObject({
+      code: 'DATASET_INVALID',
+      errors: [{ pointer: '/task', detail: expect.stringContaining(`"y" has ${count} different whole numbers`) }],
+    })
+    expect((await read(csv, { task: 'number' })).schema.target).toEqual({ kind: 'number', size: 1 })
+    expect((await read(csv, { task: 'classes' })).schema.classCounts).toEqual(Array(count).fill(rows))
+  })
+
+  it('takes at most 1,000 classes', async () => {
+    expect(await errorsOf(whole(1001, 1), { task: 'classes' })).toEqual([expect.stringContaining('1000')])
+  })
+
+  it('is read without a warning of Node, however many chunks it has', async () => {
+    const warnings: Error[] = []
+    const listen = (warning: Error) => warnings.push(warning)
+    process.on('warning', listen)
+    const rows = Array.from({ length: 20_000 }, (_, row) => `${row}.25,${row}.5`)
+    const { rows: count } = await table(`x,y\n${rows.join('\n')}`, 16_384)
+    // Warnings come in a turn of their own.
+    await new Promise(setImmediate)
+    process.off('warning', listen)
+    expect([count, warnings]).toEqual([20_000, []])
   })
 
   it('lets target and task be chosen', async () => {
@@ -125,6 +161,7 @@ describe('a table that is wrong', () => {
     ['a name twice', 'a,b,a\n1,2,3\n', ['"a"']],
     ['a column without a name', 'a,,y\n1,2,3\n', ['no name']],
     ['one column', 'a\n1\n', ['one column']],
+    ['a text that is no table', 'Call me Ishmael.\nSome years ago\n', ['is sent as a file named .txt']],
     ['semicolons', 'a;b\n1;2\n', ['separated by commas']],
     ['an open quotation mark', 'a,b\n1,"2\n3,4\n', ['quotation mark']],
     ['numbers where the names should be', '1,2\n3,4\n', ['must name the columns']],
@@ -152,6 +189,14 @@ describe('a table that is wrong', () => {
     // A character that is cut off at the end of the file.
     expect(await errorsOf(Buffer.concat([Buffer.from('a,y\n1,x\n2,'), Buffer.from([0xc3])]))).toEqual([
       expect.stringContaining('UTF-8'),
+    ])
+  })
+
+  it('tells of errors of different kinds at once', async () => {
+    expect(await errorsOf('a,b,y\n1,2\n1,,0\nred,2,1\n')).toEqual([
+      'row 1 (line 2) has 2 cells; the header has 3',
+      'row 2 (line 3), column "b": is empty',
+      'row 3 (line 4), column "a": "red" is not a number; only the target may be text',
     ])
   })
 

@@ -40,17 +40,20 @@ describe('several targets', () => {
   it('of 0 and 1 are labels', async () => {
     const { schema, tensors } = await read(csv, { target: 'red, round' })
     expect(schema.target).toEqual({ kind: 'labels', names: ['red', 'round'] })
+    expect(schema.targetColumns).toEqual(['red', 'round'])
     expect(tensors['train.labels']).toEqual({
       type: 'float32',
       shape: [3, 2],
       values: Float32Array.from([1, 0, 1, 1, 0, 0]),
     })
     expect(schema).not.toHaveProperty('classCounts')
+    expect(schema).not.toHaveProperty('labelRange')
   })
 
-  it('of other numbers are numbers', async () => {
-    const { schema } = await read('x,a,b\n1,0,2\n1,1,0\n', { target: 'a,b' })
+  it('of other numbers are numbers, whose range is known', async () => {
+    const { schema } = await read('x,a,b\n1,-0.5,2\n1,1,0\n', { target: 'a,b' })
     expect(schema.target).toEqual({ kind: 'number', size: 2 })
+    expect(schema.labelRange).toEqual({ minimum: -0.5, maximum: 2 })
   })
 
   it('may have commas and quotation marks in their names', async () => {

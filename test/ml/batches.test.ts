@@ -13,6 +13,10 @@ it('gives every row once an epoch, whatever the sizes', () =>
         const rows = Int32Array.from({ length: count }, (_, index) => 3 * index)
         const batches = makeBatches(rows, { batchSize, accumulateSteps, seed })
         expect(batches.fullBatches * batchSize + batches.restSize).toBe(count)
+        const updates = Array.from({ length: batches.stepsPerEpoch }, (_, step) => batches.miniBatchesAt(step).at(-1))
+        expect(updates.map((rows) => rows?.length === batchSize)).toEqual(
+          updates.map((_, step) => step < batches.fullUpdates),
+        )
         for (const epoch of [0, 1]) {
           const steps = Array.from({ length: batches.stepsPerEpoch }, (_, i) => epoch * batches.stepsPerEpoch + i)
           expect(steps.every((step) => batches.epochOf(step) === epoch)).toBe(true)

@@ -4,10 +4,10 @@ import { encodeSafetensors } from '../../src/formats/safetensors.js'
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from '../../src/ml/checkpoint.js'
 import { emptyRunning } from '../../src/ml/running.js'
 
-const state: StoredTensors = {
+const state = {
   'dense-1/kernel': { type: 'float32', shape: [2, 2], values: Float32Array.of(1.5, -0, 1e-42, 3.4e38) },
   'adam/beta1-power': { type: 'float32', shape: [], values: Float32Array.of(0.9) },
-}
+} satisfies StoredTensors
 const checkpoint: Checkpoint = {
   step: 12,
   pins: { tensorflow: '2.21.0', device: 'cpu', intraOpThreads: 2, oneDnn: true, xla: true, seed: 7 },
@@ -15,7 +15,7 @@ const checkpoint: Checkpoint = {
   validationDue: true,
   state,
   best: { 'dense-1/kernel': { type: 'float32', shape: [1], values: Float32Array.of(2) } },
-  lastGood: null,
+  good: [{ step: 8, wasRestored: true, state: { 'dense-1/kernel': state['dense-1/kernel'] } }],
 }
 
 describe('a checkpoint', () => {

@@ -28,10 +28,19 @@ const spec = (fields: Record<string, unknown>) =>
     clipping: { mode: 'none' },
     optimizer: { kind: 'sgd', learningRate: 1000 },
     epochs: undefined,
+    batchSize: 2,
     ...fields,
   })
-// w of order 1: loss 1e36 and gradient 1e36 are finite, 1000 times the gradient is not.
-const explosive = data(1e18, 1)
+// Features of 0 give no loss and no gradient, but w ← w − 1000 · 10 · w: (−9999)⁹ is a float32, (−9999)¹⁰ is not.
+const explosive = data(0, 0)
+const decay = {
+  model: {
+    kind: 'layers',
+    inputShape: [1],
+    layers: [{ type: 'dense', units: 1, name: 'output', kernelInitializer: 'ones' }],
+  },
+  optimizer: { kind: 'sgd', learningRate: 1000, l2: 10 },
+}
 
 async function failureOf(fields: Record<string, unknown>, tensors: StoredTensors) {
   const recorded = recorder()
@@ -44,17 +53,24 @@ async function failureOf(fields: Record<string, unknown>, tensors: StoredTensors
 
 describe('a job does not succeed', () => {
   it('when its last update makes weights infinite', async () => {
-    const { failure, recorded } = await failureOf({ steps: 1 }, explosive)
-    expect(failure).toMatchObject({ name: 'TrainingFailure', code: 'DIVERGED', step: 0 })
-    expect(String(failure)).toMatch(/step 0 made weights of layer 'output' \(output\/kernel\) NaN or infinite/)
+    const { failure, recorded } = await failureOf({ ...decay, steps: 10 }, explosive)
+    expect(failure).toMatchObject({ name: 'TrainingFailure', code: 'DIVERGED', step: 9 })
+    expect(String(failure)).toMatch(/after step 9 weights of layer 'output' \(output\/kernel\) are NaN or infinite/)
     expect([...recorded.checkpoints.keys(), ...recorded.artifacts.keys()]).toEqual([])
   })
 
   it('when a validation between epochs is not finite', async () => {
-    const { failure, recorded } = await failureOf({ steps: 2, validation: { fraction: 0.5 } }, explosive)
-    expect(failure).toMatchObject({ code: 'DIVERGED', step: 0 })
-    expect(String(failure)).toMatch(/validation rows after step 0: the weights output\/kernel are NaN or infinite/)
-    expect([...recorded.series('validation.loss')]).toEqual([])
+    const fields = { ...decay, steps: 11, validation: { fraction: 0.5 } }
+    const { failure, recorded } = await failureOf(fields, explosive)
+    expect(failure).toMatchObject({ code: 'DIVERGED', step: 9 })
+    expect(String(failure)).toMatch(/validation rows after step 9: the weights output\/kernel are NaN or infinite/)
+    expect([...recorded.series('validation.loss').keys()]).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8])
+  })
+
+  it('when a checkpoint is due and the weights are infinite, which is not kept', async () => {
+    const { failure, recorded } = await failureOf({ ...decay, steps: 20, checkpoints: { everySteps: 5 } }, explosive)
+    expect(failure).toMatchObject({ code: 'DIVERGED', step: 9 })
+    expect([...recorded.checkpoints.keys()]).toEqual([5])
   })
 
   it('when finite weights give an infinite mean on the test rows', async () => {

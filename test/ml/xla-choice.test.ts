@@ -86,6 +86,19 @@ describe('a job with XLA', () => {
     }
   })
 
+  it.each([
+    // 90 rows: mini-batches of 20, 20, 20, 20 and 10 make one update an epoch, whose last one is the rest.
+    ['has no full update to compile: it is not raced', 5, []],
+    ['has full updates of several mini-batches: these are raced', 2, [0]],
+  ])('%s', async (_, accumulateSteps, checkpoints) => {
+    const spec = plannedMoonSpec({ optimizer: { kind: 'sgd', accumulateSteps }, epochs: undefined, steps: 2500 })
+    const recorded = recorder()
+    const outcome = await train(optionsFor(recorded, { spec, signal: AbortSignal.abort('cancel') }))
+    expect(outcome).toEqual({ kind: 'stopped', step: 0 })
+    // The choice of a race is stored at once.
+    expect([...recorded.checkpoints.keys()]).toEqual(checkpoints)
+  })
+
   it('says so in its pins, keeps to it when resumed, and repeats', async () => {
     const spec = plannedMoonSpec({ engine: { xla: 'always' }, epochs: 4, checkpoints: { everySteps: 8 } })
     const whole = recorder()

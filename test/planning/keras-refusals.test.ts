@@ -149,6 +149,19 @@ describe('a topology is refused', () => {
       /fixed number/,
     ],
     [
+      'for an extent of 0',
+      { class_name: 'Sequential', config: { layers: [dense({ batch_input_shape: [null, 0] })] } },
+      '/model/topology/config/layers/0/config',
+      /each at least 1/,
+    ],
+    [
+      'for more axes than layers take',
+      { class_name: 'Sequential', config: { layers: [dense({ batch_input_shape: [null, 1, 1, 1, 1, 4] })] } },
+      '/model/topology/config/layers/0/config',
+      /1 to 4 extents/,
+    ],
+    ['for an input that nothing follows', sequential(), '/model/topology/config/layers/0', /no layer follows/],
+    [
       'for two inputs',
       functional([{ ...INPUT, name: 'in2' }, out('in')]),
       '/model/topology/config/input_layers',
@@ -181,7 +194,20 @@ describe('a topology is refused', () => {
       'for an argument of a call',
       functional([{ ...out('in'), inbound_nodes: [[['in', 0, 0, { training: true }]]] }]),
       `${ON_LAYER}/inbound_nodes/0/0/3/training`,
-      /leave it out/,
+      /training=true.*leave it out/,
+    ],
+    [
+      'for statistics that are frozen',
+      functional([
+        {
+          class_name: 'BatchNormalization',
+          config: {},
+          name: 'out',
+          inbound_nodes: [[['in', 0, 0, { training: false }]]],
+        },
+      ]),
+      `${ON_LAYER}/inbound_nodes/0/0/3/training`,
+      /training=false.*leave it out/,
     ],
     [
       'for an input that is not there',

@@ -26,6 +26,7 @@ const MODELS = [
   'resnet',
   'embedding-lstm',
   'bidirectional-gru',
+  'functional-noise',
   'keras-2-sequential',
   'keras-2-functional',
 ] as const
@@ -84,6 +85,17 @@ describe('fromKeras', () => {
     expect(layers.find(({ type }) => type === 'leaky-relu')).toMatchObject({ negativeSlope: 0.1 })
     expect(layers.filter((layer) => layer.type === 'batch-normalization' && layer.momentum === 0.9)).toHaveLength(2)
     expect(layers[0]).toMatchObject({ kernelInitializer: 'he-normal' })
+  })
+
+  it('takes calls with training=False and an open mask, as Keras 3 writes the defaults of noise and recurrent layers', () => {
+    const { layers } = load('functional-noise').topology.config
+    const called = layers.flatMap(({ inbound_nodes: nodes }) => nodes as { kwargs: Json }[]).map(({ kwargs }) => kwargs)
+    expect(called).toContainEqual({ training: false })
+    expect(called).toContainEqual({ training: false, mask: null })
+    const types = fromKeras(load('functional-noise').topology).layers.map(({ type }) => type)
+    expect(types).toEqual(
+      expect.arrayContaining(['dropout', 'gaussian-noise', 'spatial-dropout', 'lstm', 'simple-rnn']),
+    )
   })
 
   it('maps activations, the merge mode and what is wrapped', () => {

@@ -42,11 +42,6 @@ describe('the memory of a plan', () => {
   ])('counts activations three times, and %s', (_, fields, copies) => {
     expect(memoryOf({ batchSize: 100, ...fields })).toBe(activations + 266_610 * 4 * copies)
   })
-
-  it('takes a batch larger than the data for the data', () => {
-    const few = { ...mnist, trainRows: 100 }
-    expect(planTrainingJob(specOf({ batchSize: 60_000 }), few).memoryBytes).toBe(activations + 266_610 * 4 * 4)
-  })
 })
 
 describe('a job beyond 8 GiB is refused', () => {

@@ -8,6 +8,7 @@ const polynomial = { kind: 'polynomial', finalSparsity: 0.9, beginStep: 100, end
 const toHouses = {
   loss: 'mean-squared-error',
   model: { kind: 'layers', inputShape: [3], layers: [{ type: 'dense', units: 1 }] },
+  batchSize: 5,
 }
 
 describe('a plan', () => {

@@ -23,6 +23,8 @@ describe('a learning rate in a job of 100 steps', () => {
     ['a cosine to the end', { kind: 'cosine', beginStep: 99 }],
     ['a cosine that ends after the job', { kind: 'cosine', endStep: 1000 }],
     ['a warm-up', { kind: 'polynomial', warmupSteps: 99 }],
+    ['a slow decay', { kind: 'exponential', rate: 0.5, decaySteps: 1000 }],
+    ['a stair', { kind: 'inverse-time', rate: 1, decaySteps: 99, staircase: true }],
     ['a period longer than the job', { kind: 'cosine-restarts', firstPeriodSteps: 1000 }],
     ['three phases', { kind: 'one-cycle', threePhase: true, pctStart: 0.5 }],
     ['a plateau of the training loss', { kind: 'plateau', monitor: 'loss' }],
@@ -37,6 +39,17 @@ describe('a learning rate in a job of 100 steps', () => {
     ['a line that begins at the end of the job', { kind: 'linear', beginStep: 100 }, '/beginStep'],
     ['a polynomial that begins after its end', { kind: 'polynomial', beginStep: 60, endStep: 50 }, '/beginStep'],
     ['a first cut after the job', { kind: 'step', everySteps: 100 }, '/everySteps'],
+    ['a cosine that begins after the job', { kind: 'cosine', beginStep: 100, endStep: 200 }, '/beginStep'],
+    [
+      'a stair longer than the job',
+      { kind: 'exponential', rate: 0.5, decaySteps: 100, staircase: true },
+      '/decaySteps',
+    ],
+    [
+      'a stair after the warm-up',
+      { kind: 'inverse-time', rate: 1, decaySteps: 60, warmupSteps: 40, staircase: true },
+      '/decaySteps',
+    ],
     ['a first cut after warm-up and job', { kind: 'step', everySteps: 60, warmupSteps: 40 }, '/everySteps'],
     ['pieces out of order', pieces(20, 10), '/pieces/1/beginStep'],
     ['two pieces at once', pieces(20, 20), '/pieces/1/beginStep'],
@@ -62,6 +75,11 @@ describe('a learning rate in a job of 100 steps', () => {
     expect(pointersOf({ kind: 'ftrl', schedule: { kind: 'constant', warmupSteps: 5 } })).toEqual([
       '/optimizer/schedule',
     ])
+  })
+
+  it('must not look ahead along a momentum that is not there', () => {
+    expect(pointersOf({ nesterov: true })).toEqual(['/optimizer/nesterov'])
+    expect(pointersOf({ nesterov: true, momentum: 0.9 })).toEqual([])
   })
 
   it('must not decay weights by more than all: 1 · 1 is refused, 0.5 · 1 is not', () => {

@@ -20,7 +20,7 @@ describe('reference values of peer libraries', () => {
     expect(passed).toEqual({
       'clipping-nonfinite.json': 16,
       'clipping.json': 254,
-      'compaction.json': 0,
+      'compaction.json': 31,
       'layers.json': 108,
       'losses-metrics.json': 80,
       'masks.json': 65,

@@ -5,6 +5,7 @@ import { parseFile, type ReferenceCase, type ReferenceFile } from './json.js'
 import { type CaseRunner, type Outcome, unsupported } from './outcome.js'
 import { runClipping } from './runners/clipping.js'
 import { runClippingNonFinite } from './runners/clipping-nonfinite.js'
+import { runCompaction } from './runners/compaction.js'
 import { runLayers } from './runners/layers.js'
 import { runLossesMetrics } from './runners/losses-metrics.js'
 import { runMasks } from './runners/masks.js'
@@ -24,7 +25,7 @@ const RUNNERS: readonly (readonly [string, CaseRunner])[] = [
   ['training-trajectory', runTrainingTrajectory],
   // tfmot lets removed weights come back; the masks of Espalier only grow.
   ['pruning-trajectory', () => unsupported('masks that may shrink again')],
-  ['compaction', ({ kind }) => unsupported(`compaction ${kind ?? ''}`)],
+  ['compaction', runCompaction],
 ]
 
 export interface FileReport {

@@ -27,6 +27,7 @@ export async function makeCheckout() {
   for (const [name, text] of [
     ['src/cli/main.ts', 'export const answer: number = 42\n'],
     ['bench/step.ts', 'export {}\n'],
+    ['examples/service.ts', 'export {}\n'],
     ['test/reference/run.ts', 'export {}\n'],
   ] as const) {
     mkdirSync(path.dirname(at(name)), { recursive: true })

@@ -49,6 +49,7 @@ export const RESULT: JobResult = {
   validation: null,
   test: { loss: 0.25, accuracy: 0.75 },
   clippedStepShare: 0.5,
+  nonFiniteSteps: 0,
   sparsity: 0.9,
   perLayerSparsity: [],
   bytes: { dense: 100, gzip: 50, sparse: 20 },

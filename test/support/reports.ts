@@ -12,6 +12,7 @@ export function emptyReport(steps: number): ClippingReport {
     },
     steps,
     plannedSteps: 1000,
+    measuredSteps: steps,
     engagement: { rate: 0, steps: 0, firstStep: null, lastStep: null, longestRun: 0, overTime: [] },
     norm: null,
     scale: { whileEngaged: null, meanEffective: 1 },

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { TERMINAL_EVENTS } from '../../src/contracts/event.js'
+import { makeJobReports } from '../../src/db/reports.js'
 import { openScene, recordedSteps, type Scene, until } from './scene.js'
 
 let scene: Scene
@@ -102,6 +103,23 @@ describe('one worker', () => {
       await scene.store.put(key, bytes)
       await worker.close()
     }
+  })
+
+  it('keeps of a job that fails before its first checkpoint what it did until then', async () => {
+    const worker = await scene.startWorker('one')
+    // From step to step −9999 times the weights.
+    const id = await scene.submit({ steps: 50, optimizer: { kind: 'sgd', learningRate: 1000, l2: 10 } })
+    const { status, failure, progress } = await scene.untilEnded(id)
+    expect([status, failure?.code]).toEqual(['failed', 'NON_FINITE_GRADIENT'])
+    const step = failure?.step ?? 0
+    expect(step).toBeGreaterThan(0)
+    expect(await recordedSteps(scene.log, id)).toEqual(Array.from({ length: step }, (_, index) => index))
+    expect(progress?.step).toBe(step)
+    expect(await makeJobReports(scene.database).get(id, 'clipping')).toMatchObject({
+      steps: step,
+      nonFinite: { count: 1, policy: 'fail' },
+    })
+    await worker.close()
   })
 
   it('stops a running job that is cancelled', async () => {

@@ -1,7 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import { Artifact } from '../../contracts/artifact.js'
-import { problem } from '../../errors.js'
+import type { TrainingJob } from '../../contracts/training-job.js'
+import type { TrainingJobSpec } from '../../contracts/training-job-spec.js'
+import { type EspalierError, problem } from '../../errors.js'
 import { sendObject } from '../download.js'
 import { findJob, JobParams } from '../job-lookup.js'
 import { problems, raw } from '../responses.js'
@@ -53,11 +55,33 @@ export const artifactRoutes: FastifyPluginAsyncTypebox = async (app) => {
       config: { scope: 'jobs:read' },
     },
     async (request, reply) => {
-      const { id } = await findJob(app.context, request.projectId, request.params.id)
-      const artifact = await jobLog.artifact(id, request.params.name)
-      if (artifact === null)
-        throw problem('ARTIFACT_NOT_FOUND', `job ${id} has no artifact ${JSON.stringify(request.params.name)}`)
+      const job = await findJob(app.context, request.projectId, request.params.id)
+      const { name } = request.params
+      const artifact = await jobLog.artifact(job.id, name)
+      if (artifact === null) throw missing(job, name, await jobLog.artifacts(job.id))
       return sendObject(app.context.store, artifact, request, reply)
     },
   )
+}
+
+/** What in a spec makes an artifact that not every job has. */
+const MADE_BY: Readonly<Record<string, { isAsked(spec: TrainingJobSpec): boolean; remedy: string }>> = {
+  'weights.safetensors': {
+    isAsked: ({ exports }) => exports.includes('safetensors'),
+    remedy: 'add "safetensors" to exports',
+  },
+  'weights.sparse': { isAsked: ({ exports }) => exports.includes('sparse'), remedy: 'add "sparse" to exports' },
+  'sample.txt': { isAsked: ({ sampling }) => sampling !== undefined, remedy: 'give sampling' },
+}
+
+function missing({ id, status, spec }: TrainingJob, name: string, artifacts: readonly Artifact[]): EspalierError {
+  const made = Object.hasOwn(MADE_BY, name) ? MADE_BY[name] : undefined
+  const names = artifacts.map((artifact) => artifact.name).join(', ')
+  const reason =
+    made && !made.isAsked(spec)
+      ? `its spec does not ask for it: ${made.remedy} in a new job`
+      : names === ''
+        ? `it has none; the job is ${status}, and artifacts come when it succeeds`
+        : `it has ${names}`
+  return problem('ARTIFACT_NOT_FOUND', `job ${id} has no artifact ${JSON.stringify(name)}: ${reason}`)
 }

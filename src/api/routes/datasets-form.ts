@@ -21,7 +21,7 @@ const TableFields = Type.Object(
     task: Type.Optional(
       Type.Enum(['classes', 'number', 'labels'], {
         description:
-          'Default: text and whole numbers are class labels, several columns of 0 and 1 are labels of which any number hold, other numbers are to be predicted as they are',
+          'Default: text and few different whole numbers are class labels, several columns of 0 and 1 are labels of which any number hold, other numbers are to be predicted as they are; where whole numbers may be classes or a quantity, it is asked for',
       }),
     ),
     weightColumn: Type.Optional(
@@ -30,6 +30,7 @@ const TableFields = Type.Object(
     exampleShape: Type.Optional(
       Type.String({
         pattern: '^[1-9][0-9]{0,4}(,[1-9][0-9]{0,4}){0,3}$',
+        examples: ['28,28,1'],
         description: 'Sizes with commas between them, such as 28,28: the feature columns as a sequence or an image',
       }),
     ),
@@ -87,5 +88,5 @@ export function formProblem(errors: readonly FieldError[]): EspalierError {
 
 /** The file is no field, but it is a part of the form. */
 function withFile({ pointer, detail }: FieldError): FieldError {
-  return { pointer, detail: detail.replace(/^(unknown field; expected one of: .*)$/, '$1, file') }
+  return { pointer, detail: detail.replace(/^(unknown field.*; expected one of: .*)$/, '$1, file') }
 }

@@ -1,6 +1,13 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
-import { isSeriesName, MetricSeries, MetricsQuery, SERIES_NAMES } from '../../contracts/metric.js'
+import {
+  isLayerSeries,
+  isSeriesName,
+  MetricSeries,
+  MetricsQuery,
+  partsOfLayerSeries,
+  SERIES_NAMES,
+} from '../../contracts/metric.js'
 import { downsample } from '../downsample.js'
 import { fieldProblem } from '../field-problem.js'
 import { findJob, JobParams } from '../job-lookup.js'
@@ -28,9 +35,21 @@ export const metricRoutes: FastifyPluginAsyncTypebox = async (app) => {
       const names = request.query.names?.split(',').map((name) => name.trim())
       checkRange(names, fromStep, toStep)
       const series = await jobLog.metrics(id, { names: names ?? SERIES_NAMES, fromStep, toStep })
+      const missing = names?.filter((name) => isLayerSeries(name) && series.every((one) => one.name !== name)) ?? []
+      if (missing.length > 0) refuseUnrecorded(missing, await jobLog.layerSeries(id))
       return { data: series.map((one) => downsample(one, points)) }
     },
   )
+}
+
+/** Every series of layers is there from the first step on, so a job that has others never gets this one. @throws REQUEST_INVALID */
+function refuseUnrecorded(names: readonly string[], recorded: readonly string[]): void {
+  const unknown = names.find((name) => !recorded.includes(name))
+  if (unknown === undefined || recorded.length === 0) return
+  const all = (part: 'layer' | 'series') =>
+    [...new Set(recorded.map((one) => partsOfLayerSeries(one)[part]))].join(', ')
+  const detail = `the job has no series ${JSON.stringify(unknown)}; its layers are ${all('layer')}, and of each it has ${all('series')}`
+  throw fieldProblem('REQUEST_INVALID', [{ pointer: '/names', detail }])
 }
 
 /** @throws REQUEST_INVALID for a name that no series ever has, and for a range that ends before it begins */

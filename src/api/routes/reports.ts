@@ -28,11 +28,13 @@ export const reportRoutes: FastifyPluginAsyncTypebox = async (app) => {
   )
 }
 
-/** @throws REPORT_NOT_READY, saying when the report comes */
+/** @throws REPORT_NOT_READY, saying when the report comes; REPORT_NOT_MADE if it never will */
 function notReady(job: TrainingJob): never {
+  const missing = `there is no clipping report of job ${job.id}`
+  if (isOver(job)) throw problem('REPORT_NOT_MADE', `${missing}: it is over (${job.status}), and it has made none`)
   const { everySteps } = job.spec.checkpoints
-  const when = isOver(job)
-    ? `the job is over (${job.status}) and has made none, nor will it`
-    : `the job is ${job.status}; the report comes with its first checkpoint, every ${everySteps} steps (checkpoints.everySteps), and at its end`
-  throw problem('REPORT_NOT_READY', `there is no clipping report of job ${job.id}: ${when}`)
+  throw problem(
+    'REPORT_NOT_READY',
+    `${missing} yet: the job is ${job.status}; the report comes with its first checkpoint, every ${everySteps} steps (checkpoints.everySteps), and at its end`,
+  )
 }

@@ -1,11 +1,11 @@
 import { Type } from 'typebox'
-import { ACTIVATIONS, initializerField, strict, wiring } from './fields.js'
+import { Activation, initializerField, strict, wiring } from './fields.js'
 
 const slope = (byDefault: number, description: string) =>
   Type.Number({ minimum: 0, maximum: 1000, default: byDefault, description })
 
 export const ActivationLayer = Type.Object(
-  { type: Type.Literal('activation'), ...wiring, activation: Type.Enum([...ACTIVATIONS]) },
+  { type: Type.Literal('activation'), ...wiring, activation: Activation },
   strict,
 )
 export const ReluLayer = Type.Object(

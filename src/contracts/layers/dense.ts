@@ -18,10 +18,7 @@ export const EmbeddingLayer = Type.Object(
     ...wiring,
     inputSize: Extent('Ids are 0 … inputSize − 1'),
     outputSize: Extent('Numbers an id becomes'),
-    embeddingsInitializer: Type.Union(initializerField().anyOf, {
-      default: { kind: 'uniform', limit: 0.05 },
-      description: 'How the vectors are drawn',
-    }),
+    embeddingsInitializer: initializerField({ kind: 'uniform', limit: 0.05 }),
   },
   { ...strict, description: 'Row of embeddings [inputSize, outputSize] for each integer id; only as the first layer' },
 )

@@ -10,12 +10,14 @@ const NAME = '^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$'
 export const wiring = {
   name: Type.Optional(
     Type.String({
+      $id: 'LayerName',
       pattern: NAME,
       description: 'Unique in the model; default: type and position, such as `dense-2`',
     }),
   ),
   inputs: Type.Optional(
     Type.Array(Type.String({ minLength: 1, maxLength: 64 }), {
+      $id: 'LayerInputs',
       minItems: 1,
       maxItems: 32,
       description: 'Names of earlier layers, or `input` for the examples; default: the layer before',
@@ -48,8 +50,9 @@ export const ACTIVATIONS = [
 ] as const
 /** `softmax` and `log-softmax` go over the last axis; the others work element by element. */
 export type ActivationName = (typeof ACTIVATIONS)[number]
+export const Activation = Type.Enum([...ACTIVATIONS], { $id: 'Activation' })
 export const activationField = (byDefault: ActivationName = 'linear') =>
-  Type.Enum([...ACTIVATIONS], { default: byDefault })
+  Type.Enum([...ACTIVATIONS], { default: byDefault, $id: 'Activation' })
 
 const NAMED_INITIALIZERS = [
   'zeros',
@@ -83,8 +86,8 @@ const Initializer = Type.Union([
 ])
 /** How weights are drawn: a name, or a kind with its numbers. */
 export type Initializer = Static<typeof Initializer>
-export const initializerField = (byDefault: (typeof NAMED_INITIALIZERS)[number] = 'glorot-uniform') =>
-  Type.Union(Initializer.anyOf, { default: byDefault, description: 'How the weights are drawn' })
+export const initializerField = (byDefault: Initializer = 'glorot-uniform') =>
+  Type.Union(Initializer.anyOf, { default: byDefault, description: 'How the weights are drawn', $id: 'Initializer' })
 
 export const useBias = Type.Boolean({ default: true })
 /** Height and width, one number for both. */

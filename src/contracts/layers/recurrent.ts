@@ -2,8 +2,9 @@ import { Type } from 'typebox'
 import { ACTIVATIONS, Extent, initializerField, strict, useBias, wiring } from './fields.js'
 
 const elementwise = ACTIVATIONS.filter((name) => name !== 'softmax' && name !== 'log-softmax')
-const activation = Type.Enum([...elementwise], { default: 'tanh' })
-const recurrentActivation = Type.Enum([...elementwise], { default: 'sigmoid', description: 'Of the gates' })
+const $id = 'ElementwiseActivation'
+const activation = Type.Enum([...elementwise], { default: 'tanh', $id })
+const recurrentActivation = Type.Enum([...elementwise], { default: 'sigmoid', description: 'Of the gates', $id })
 const recurrence = {
   units: Extent('Outputs'),
   activation,
@@ -43,7 +44,9 @@ export const BidirectionalLayer = Type.Object(
   {
     type: Type.Literal('bidirectional'),
     ...wiring,
-    layer: Type.Union([Type.Object(rnn, strict), Type.Object(lstm, strict), Type.Object(gru, strict)]),
+    layer: Type.Union([Type.Object(rnn, strict), Type.Object(lstm, strict), Type.Object(gru, strict)], {
+      $id: 'RecurrentLayer',
+    }),
     mergeMode: Type.Enum(['concat', 'sum', 'multiply', 'average'], { default: 'concat' }),
   },
   { ...strict, description: 'One copy of the layer forwards and one backwards' },

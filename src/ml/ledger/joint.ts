@@ -7,14 +7,21 @@ const PARTS = 10
 /** What one step did to all gradients together. */
 export interface JointStep {
   readonly norm: number
-  /** Smallest factor applied to a tensor. */
+  /** Smallest factor applied: see `clipScale` of `infoOf`. */
   readonly scale: number
-  /** Norm after clipping / norm before. */
-  readonly effectiveScale: number
   /** 0 or infinite: none. */
   readonly threshold: number
-  readonly cosine: number
   readonly engaged: boolean
+  /** Null where it was not measured. */
+  readonly change: JointChange | null
+}
+
+/** How far clipping changed all gradients together. */
+export interface JointChange {
+  /** Norm after / norm before, 1 where both are 0. */
+  readonly scale: number
+  /** Between before and after, in [0, 1]; 1 where one of them is 0. */
+  readonly cosine: number
 }
 
 /** Sums and sketches over the steps, as plain JSON. */
@@ -24,6 +31,8 @@ export interface JointState {
   /** The largest norm; step −1: no step yet. */
   readonly peak: { readonly step: number; readonly norm: number; readonly engaged: boolean }
   readonly scales: SketchState
+  /** Steps whose change was measured. */
+  readonly measured: number
   readonly effectiveScales: number
   readonly thresholds: SketchState
   readonly lastThreshold: number
@@ -40,7 +49,10 @@ export interface Course {
   readonly lastTenth: { readonly fromStep: number; readonly median: number } | null
 }
 
-export type JointFigures = Pick<ClippingReport, 'steps' | 'norm' | 'scale' | 'threshold' | 'cosine'> & {
+export type JointFigures = Pick<
+  ClippingReport,
+  'steps' | 'measuredSteps' | 'norm' | 'scale' | 'threshold' | 'cosine'
+> & {
   /** Null before the first step. */
   readonly course: Course | null
 }
@@ -58,6 +70,7 @@ export function makeJointAccounts(steps: number, state?: JointState): JointAccou
   const thresholds = restore(state?.thresholds)
   let seen = state?.steps ?? 0
   let peak = state?.peak ?? { step: -1, norm: 0, engaged: false }
+  let measured = state?.measured ?? 0
   let effectiveScales = state?.effectiveScales ?? 0
   let lastThreshold = state?.lastThreshold ?? 0
   let cosines = state?.cosines ?? 0
@@ -78,28 +91,30 @@ export function makeJointAccounts(steps: number, state?: JointState): JointAccou
     }
   }
   return {
-    add(step, { norm, scale, effectiveScale, threshold, cosine, engaged }) {
+    add(step, { norm, scale, threshold, engaged, change }) {
       seen++
       parts[partOf(step)]?.add(norm)
       if (peak.step < 0 || norm > peak.norm) peak = { step, norm, engaged }
       if (engaged) scales.add(scale)
-      effectiveScales += effectiveScale
       if (threshold > 0 && threshold < Number.POSITIVE_INFINITY) {
         thresholds.add(threshold)
         lastThreshold = threshold
       }
-      const bounded = Math.min(1, Math.max(0, cosine))
-      cosines += bounded
-      if (bounded < leastCosine) leastCosine = bounded
+      if (change === null) return
+      measured++
+      effectiveScales += change.scale
+      cosines += change.cosine
+      if (change.cosine < leastCosine) leastCosine = change.cosine
     },
     figures() {
       const threshold = thresholds.summary()
       return {
         steps: seen,
+        measuredSteps: measured,
         norm: makeSketch(...parts.map((part) => part.state())).summary(),
         scale: {
           whileEngaged: scales.summary(),
-          meanEffective: seen > 0 ? Math.min(1, effectiveScales / seen) : 1,
+          meanEffective: measured > 0 ? Math.min(1, effectiveScales / measured) : 1,
         },
         threshold: threshold && {
           min: threshold.min,
@@ -107,7 +122,7 @@ export function makeJointAccounts(steps: number, state?: JointState): JointAccou
           max: threshold.max,
           last: lastThreshold,
         },
-        cosine: seen > 0 ? { mean: Math.min(1, cosines / seen), min: leastCosine } : null,
+        cosine: measured > 0 ? { mean: Math.min(1, cosines / measured), min: leastCosine } : null,
         course: course(),
       }
     },
@@ -116,6 +131,7 @@ export function makeJointAccounts(steps: number, state?: JointState): JointAccou
       norms: parts.map((part) => part.state()),
       peak,
       scales: scales.state(),
+      measured,
       effectiveScales,
       thresholds: thresholds.state(),
       lastThreshold,

@@ -1,5 +1,6 @@
 import type { LayerClipping } from '../../contracts/clipping-report.js'
 import type { Outputs } from '../engine/types.js'
+import type { JointChange } from './joint.js'
 import { vectorOf } from './outputs.js'
 import { makeSketch, type SketchState } from './sketch.js'
 
@@ -21,14 +22,15 @@ export interface LayerState {
   readonly norms: SketchState
 }
 
-/** Sums over the steps of all layers; `shareSteps` counts the steps whose norm was not 0. */
+/** Sums over the steps of all layers; `measured` counts those whose changes are in them, `shareSteps` those whose norm was not 0. */
 export interface LayersState {
   readonly steps: number
+  readonly measured: number
   readonly shareSteps: number
   readonly layers: readonly LayerState[]
 }
 
-/** What the last step did to each layer, in their order. */
+/** What the last step did to each layer, in their order; all but `norm` and `engaged` are of the last step that was measured. */
 interface LastStep {
   readonly norm: Float64Array
   readonly normAfter: Float64Array
@@ -39,8 +41,8 @@ interface LastStep {
 }
 
 export interface LayerAccounts {
-  /** @returns Norm of all gradients after clipping / norm before; 1 where it is 0. */
-  add(outputs: Outputs): number
+  /** @returns What the step did to all layers together; null if it is not `measured`. */
+  add(outputs: Outputs, measured: boolean): JointChange | null
   readonly last: LastStep
   figures(): LayerClipping[]
   state(): LayersState
@@ -49,7 +51,8 @@ export interface LayerAccounts {
 /**
  * Tensors joined to layers: norm = √Σ n², scale = norm after / norm before, engaged if one of the tensors was changed. In float64 the square
  * of a float32 neither overflows nor underflows.
- * @param uneven Elements of a tensor get factors of their own: the step says `tensorNormsAfter`, `tensorCosines` and `tensorClipped`.
+ * @param uneven Elements of a tensor get factors of their own: the step says `tensorEngaged`, and if it is measured `tensorNormsAfter`,
+ * `tensorCosines` and `tensorClipped`.
  */
 export function makeLayerAccounts(
   layers: readonly LayerTensors[],
@@ -61,7 +64,7 @@ export function makeLayerAccounts(
     const { norms, ...before } = state?.layers[index] ?? EMPTY
     return { ...before, norms: norms === null ? makeSketch() : makeSketch(norms) }
   })
-  let { steps, shareSteps } = state ?? { steps: 0, shareSteps: 0 }
+  let { steps, measured, shareSteps } = state ?? { steps: 0, measured: 0, shareSteps: 0 }
   const vector = () => new Float64Array(layers.length)
   const last: LastStep = {
     norm: vector(),
@@ -72,59 +75,82 @@ export function makeLayerAccounts(
     cosine: vector(),
   }
   const mean = (sum: number, count: number) => Math.min(1, sum / Math.max(1, count))
+
+  /** Norms and engagement. @returns Σ n² */
+  function addNorms(outputs: Outputs): number {
+    const norms = vectorOf(outputs, 'tensorNorms', tensors)
+    const changes = vectorOf(outputs, uneven ? 'tensorEngaged' : 'tensorScales', tensors)
+    const unchanged = uneven ? 0 : 1
+    let total = 0
+    layers.forEach((layer, l) => {
+      let square = 0
+      let isChanged = false
+      for (const tensor of layer.tensors) {
+        square += (norms[tensor] ?? 0) ** 2
+        if (changes[tensor] !== unchanged) isChanged = true
+      }
+      last.norm[l] = Math.sqrt(square)
+      last.engaged[l] = isChanged ? 1 : 0
+      total += square
+    })
+    sums.forEach((sum, l) => {
+      const norm = last.norm[l] ?? 0
+      sum.norms.add(norm)
+      sum.engaged += last.engaged[l] ?? 0
+      if (total > 0) sum.shares += (norm * norm) / total
+    })
+    steps++
+    if (total > 0) shareSteps++
+    return total
+  }
+
+  /** What became of the norms, whose squares add up to `total`. */
+  function addChanges(outputs: Outputs, total: number): JointChange {
+    const norms = vectorOf(outputs, 'tensorNorms', tensors)
+    const scales = vectorOf(outputs, 'tensorScales', tensors)
+    const after = uneven ? vectorOf(outputs, 'tensorNormsAfter', tensors) : null
+    const cosines = uneven ? vectorOf(outputs, 'tensorCosines', tensors) : null
+    const clipped = uneven ? vectorOf(outputs, 'tensorClipped', tensors) : null
+    let totalAfter = 0
+    let totalDot = 0
+    layers.forEach((layer, l) => {
+      let square = 0
+      let dot = 0
+      let elements = 0
+      for (const tensor of layer.tensors) {
+        const norm = norms[tensor] ?? 0
+        const normAfter = after?.[tensor] ?? norm * (scales[tensor] ?? 1)
+        square += normAfter * normAfter
+        dot += norm * normAfter * (cosines?.[tensor] ?? 1)
+        elements += clipped?.[tensor] ?? 0
+      }
+      const norm = last.norm[l] ?? 0
+      const normAfter = Math.sqrt(square)
+      last.normAfter[l] = normAfter
+      last.scale[l] = norm > 0 ? Math.min(1, normAfter / norm) : 1
+      last.clippedShare[l] = elements / layer.size
+      last.cosine[l] = cosine(dot, norm * normAfter)
+      totalAfter += square
+      totalDot += dot
+    })
+    sums.forEach((sum, l) => {
+      sum.scales += last.scale[l] ?? 1
+      if (!uneven) return
+      sum.clippedShares += last.clippedShare[l] ?? 0
+      sum.cosines += last.cosine[l] ?? 1
+    })
+    measured++
+    return {
+      scale: total > 0 ? Math.min(1, Math.sqrt(totalAfter / total)) : 1,
+      cosine: cosine(totalDot, Math.sqrt(total) * Math.sqrt(totalAfter)),
+    }
+  }
+
   return {
     last,
-    add(outputs) {
-      const norms = vectorOf(outputs, 'tensorNorms', tensors)
-      const scales = vectorOf(outputs, 'tensorScales', tensors)
-      const after = uneven ? vectorOf(outputs, 'tensorNormsAfter', tensors) : null
-      const cosines = uneven ? vectorOf(outputs, 'tensorCosines', tensors) : null
-      const clipped = uneven ? vectorOf(outputs, 'tensorClipped', tensors) : null
-      let total = 0
-      let totalAfter = 0
-      for (let l = 0; l < layers.length; l++) {
-        const layer = layers[l]
-        if (layer === undefined) continue
-        let square = 0
-        let squareAfter = 0
-        let dot = 0
-        let elements = 0
-        let isChanged = false
-        for (const tensor of layer.tensors) {
-          const norm = norms[tensor] ?? 0
-          const factor = scales[tensor] ?? 1
-          const normAfter = after?.[tensor] ?? norm * factor
-          square += norm * norm
-          squareAfter += normAfter * normAfter
-          dot += norm * normAfter * (cosines?.[tensor] ?? 1)
-          elements += clipped?.[tensor] ?? 0
-          if (clipped === null ? factor !== 1 : (clipped[tensor] ?? 0) > 0) isChanged = true
-        }
-        const norm = Math.sqrt(square)
-        const normAfter = Math.sqrt(squareAfter)
-        const lengths = norm * normAfter
-        last.norm[l] = norm
-        last.normAfter[l] = normAfter
-        last.scale[l] = norm > 0 ? Math.min(1, normAfter / norm) : 1
-        last.engaged[l] = isChanged ? 1 : 0
-        last.clippedShare[l] = elements / layer.size
-        last.cosine[l] = lengths > 0 ? Math.min(1, dot / lengths) : 1
-        total += square
-        totalAfter += squareAfter
-      }
-      steps++
-      if (total > 0) shareSteps++
-      sums.forEach((sum, l) => {
-        const norm = last.norm[l] ?? 0
-        sum.norms.add(norm)
-        sum.engaged += last.engaged[l] ?? 0
-        sum.scales += last.scale[l] ?? 1
-        if (total > 0) sum.shares += (norm * norm) / total
-        if (!uneven) return
-        sum.clippedShares += last.clippedShare[l] ?? 0
-        sum.cosines += last.cosine[l] ?? 1
-      })
-      return total > 0 ? Math.min(1, Math.sqrt(totalAfter / total)) : 1
+    add(outputs, measured) {
+      const total = addNorms(outputs)
+      return measured ? addChanges(outputs, total) : null
     },
     figures: () =>
       layers.map(({ name }, l) => {
@@ -134,17 +160,20 @@ export function makeLayerAccounts(
           engagement: mean(engaged, steps),
           norm: norms.summary(),
           normShare: mean(shares, shareSteps),
-          meanScale: steps > 0 ? mean(scales, steps) : 1,
-          clippedShare: uneven ? mean(clippedShares, steps) : null,
-          meanCosine: uneven ? (steps > 0 ? mean(cosines, steps) : 1) : null,
+          meanScale: measured > 0 ? mean(scales, measured) : 1,
+          clippedShare: uneven ? mean(clippedShares, measured) : null,
+          meanCosine: uneven ? (measured > 0 ? mean(cosines, measured) : 1) : null,
         }
       }),
     state: () => ({
-      steps,
-      shareSteps,
+      ...{ steps, measured, shareSteps },
       layers: sums.map(({ norms, ...sum }) => ({ ...sum, norms: norms.state() })),
     }),
   }
+}
+
+function cosine(dot: number, lengths: number): number {
+  return lengths > 0 ? Math.min(1, dot / lengths) : 1
 }
 
 const EMPTY = { engaged: 0, shares: 0, scales: 0, clippedShares: 0, cosines: 0, norms: null }

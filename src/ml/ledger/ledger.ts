@@ -4,13 +4,14 @@ import type { OptimizerSpec } from '../../contracts/optimizer.js'
 import type { Outputs } from '../engine/types.js'
 import type { Model } from '../models/model.js'
 import { TrainingFailure } from '../training-failure.js'
+import { isUneven, NUMBERS_OF_A_SHADOW } from '../transforms/figures.js'
 import { type EngagementState, makeEngagement } from './engagement.js'
 import { type JointState, makeJointAccounts } from './joint.js'
 import { type LayersState, type LayerTensors, makeLayerAccounts } from './layers.js'
-import { isUneven, scalarOf, vectorOf } from './outputs.js'
+import { scalarOf, vectorOf } from './outputs.js'
 import { reportOf } from './report.js'
-import { makeSeries } from './series.js'
-import { makeShadowAccount, NUMBERS_OF_A_SHADOW, type ShadowState } from './shadows.js'
+import { makeSeries, measuredEvery } from './series.js'
+import { makeShadowAccount, type ShadowState } from './shadows.js'
 
 export interface LedgerOptions {
   readonly model: Pick<Model, 'layers' | 'parameters'>
@@ -24,7 +25,7 @@ export interface LedgerOptions {
 
 /** Everything that a ledger knows, as plain JSON for the checkpoint; a ledger made from it goes on to the same report, bit for bit. */
 export interface LedgerState {
-  readonly version: 1
+  readonly version: 2
   /** Names of the layers, to know a state of another model. */
   readonly layerNames: readonly string[]
   readonly engagement: EngagementState
@@ -36,9 +37,10 @@ export interface LedgerState {
 /** Keeps account of what clipping does, over all steps and layers; its size does not grow with the steps. */
 export interface Ledger {
   /**
-   * Takes in the `info` of a step, as outputs: `gradientNorm`, `clipScale`, `clipped`, `threshold`, `cosine` [1]; `tensorNorms`, `tensorScales`
-   * [tensors]; for `value` and `adaptive` also `tensorNormsAfter`, `tensorCosines`, `tensorClipped` [tensors]; `shadow` [shadows · 3], if
-   * there are any. A step whose norm is not finite is left out: it is counted by the non-finite policy.
+   * Takes in the `info` of a step, as outputs: `gradientNorm`, `clipScale`, `clipped`, `threshold` [1]; `tensorNorms`, `tensorScales` [tensors];
+   * for `value` and `adaptive` `tensorEngaged` [tensors] in place of the scales, and at every `measuredEvery`-th step also these,
+   * `tensorNormsAfter`, `tensorCosines` and `tensorClipped` [tensors]; `shadow` [shadows · 3], if there are any. A step whose norm is not
+   * finite is left out: it is counted by the non-finite policy.
    * @param step From 0; steps may be left out, but none comes twice.
    * @throws Error if an output is missing or of the wrong length
    */
@@ -54,7 +56,7 @@ export interface Ledger {
 export function makeLedger({ model, clipping, optimizer, steps, state }: LedgerOptions): Ledger {
   const layers = tensorsOf(model)
   const layerNames = layers.map(({ name }) => name)
-  if (state && (state.version !== 1 || state.layerNames.join() !== layerNames.join()))
+  if (state && (state.version !== 2 || state.layerNames.join() !== layerNames.join()))
     throw new TrainingFailure(
       'CHECKPOINT_INVALID',
       'the checkpoint cannot be used: its clip ledger is of another job',
@@ -66,6 +68,7 @@ export function makeLedger({ model, clipping, optimizer, steps, state }: LedgerO
   const engagement = makeEngagement(steps, state?.engagement)
   const shadows = clipping.shadow.map((spec, place) => makeShadowAccount(spec, place, state?.shadows[place]))
   const series = makeSeries(layerNames, clipping.mode, steps, accounts.last)
+  const stride = measuredEvery(clipping.mode, steps)
   let lastStep = -1
   return {
     add(step, outputs) {
@@ -79,8 +82,7 @@ export function makeLedger({ model, clipping, optimizer, steps, state }: LedgerO
         engaged,
         scale: scalarOf(outputs, 'clipScale'),
         threshold: scalarOf(outputs, 'threshold'),
-        cosine: scalarOf(outputs, 'cosine'),
-        effectiveScale: accounts.add(outputs),
+        change: accounts.add(outputs, step % stride === 0),
       })
       if (shadows.length === 0) return
       const numbers = vectorOf(outputs, 'shadow', shadows.length * NUMBERS_OF_A_SHADOW)
@@ -91,7 +93,7 @@ export function makeLedger({ model, clipping, optimizer, steps, state }: LedgerO
     },
     series: (step) => (step === lastStep ? series(step) : {}),
     state: () => ({
-      version: 1,
+      version: 2,
       layerNames,
       engagement: engagement.state(),
       joint: joint.state(),

@@ -1,10 +1,4 @@
-import type { ClippingSpec } from '../../contracts/clipping.js'
 import type { Outputs } from '../engine/types.js'
-
-/** Whether a mode may give the elements of one tensor different factors; then it turns the gradient of the tensor. */
-export function isUneven(mode: ClippingSpec['mode']): boolean {
-  return mode === 'value' || mode === 'adaptive'
-}
 
 /** Output of a step as a vector. @throws Error if the step has no such output or one of another length */
 export function vectorOf(outputs: Outputs, name: string, length: number): ArrayLike<number> {

@@ -25,8 +25,9 @@ export interface Accounts {
 }
 
 export function reportOf(accounts: Accounts): ClippingReport {
-  const { clipping, plannedSteps, nonFinite, engagement, layers, shadows } = accounts
+  const { clipping, optimizer, plannedSteps, nonFinite, engagement, layers, shadows } = accounts
   const { course: _, ...joint } = accounts.joint
+  const facts = { optimizer, steps: joint.steps, norm: joint.norm, layers }
   return {
     clipping,
     plannedSteps,
@@ -35,7 +36,7 @@ export function reportOf(accounts: Accounts): ClippingReport {
     layers,
     dominantLayers: dominantOf(joint.steps > 0 ? layers : []),
     nonFinite: { count: nonFinite, policy: clipping.onNonFinite },
-    shadows: shadows.map((shadow) => ({ ...shadow, verdict: judgeShadow(shadow, joint.steps, joint.norm) })),
+    shadows: shadows.map((shadow) => ({ ...shadow, verdict: judgeShadow(shadow, facts) })),
     verdicts: judge(accounts),
   }
 }

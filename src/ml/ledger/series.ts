@@ -1,6 +1,6 @@
 import type { ClippingSpec } from '../../contracts/clipping.js'
 import { type LayerSeries, layerSeriesName } from '../../contracts/metric.js'
-import { isUneven } from './outputs.js'
+import { isUneven } from '../transforms/figures.js'
 
 /** Most points that a series of a layer has in a whole job. */
 export const MAX_POINTS = 2000
@@ -11,25 +11,48 @@ export function seriesOf(mode: ClippingSpec['mode']): readonly LayerSeries[] {
   return ['norm', 'normAfter', 'scale', 'engaged', ...(isUneven(mode) ? (['clippedShare', 'cosine'] as const) : [])]
 }
 
-/** Reads the figures of the layers, as they stand, at every `stride`-th step: at most `MAX_POINTS` in `steps`. */
+/** A job has at least so many steps in which everything is measured, or all of its steps. */
+const FEWEST_MEASURED = 50
+/** Measuring everything may take half as long again as a step: at every 50th step, a hundredth. */
+const RARELY = 50
+
+/**
+ * In every how many steps, from step 0, everything is measured that a mode does to the gradients. For `value` and `adaptive` that is dear: it takes
+ * passes over the gradients that clipping itself does not need.
+ */
+export function measuredEvery(mode: ClippingSpec['mode'], steps: number): number {
+  if (!isUneven(mode)) return 1
+  return Math.max(strideOf(steps), Math.min(RARELY, Math.ceil(steps / FEWEST_MEASURED)))
+}
+
+function strideOf(steps: number): number {
+  return Math.max(1, Math.ceil(steps / MAX_POINTS))
+}
+
+/** Series that need more than a quick step says of an uneven mode. */
+const MEASURED: readonly LayerSeries[] = ['normAfter', 'scale', 'clippedShare', 'cosine']
+
+/** Reads the figures of the layers, as they stand, at every so many steps: at most `MAX_POINTS` in `steps`. */
 export function makeSeries(
   layerNames: readonly string[],
   mode: ClippingSpec['mode'],
   steps: number,
   figures: Readonly<Record<LayerSeries, Float64Array>>,
 ): (step: number) => Record<string, number> {
-  const stride = Math.max(1, Math.ceil(steps / MAX_POINTS))
+  const stride = strideOf(steps)
   const columns = seriesOf(mode).map((series) => ({
     names: layerNames.map((layer) => layerSeriesName(layer, series)),
     values: figures[series],
+    stride: isUneven(mode) && MEASURED.includes(series) ? measuredEvery(mode, steps) : stride,
   }))
   return (step) => {
     const values: Record<string, number> = {}
-    if (step % stride !== 0) return values
-    for (const column of columns)
+    for (const column of columns) {
+      if (step % column.stride !== 0) continue
       column.names.forEach((name, layer) => {
         values[name] = column.values[layer] ?? 0
       })
+    }
     return values
   }
 }

@@ -2,9 +2,6 @@ import type { ShadowSpec } from '../../contracts/clipping.js'
 import type { ShadowClipping } from '../../contracts/clipping-report.js'
 import { makeSketch, type SketchState } from './sketch.js'
 
-/** Numbers that a step says of each shadow: norm after it, smallest factor given to a tensor, 1 if it changed anything. */
-export const NUMBERS_OF_A_SHADOW = 3
-
 /** Sums over the steps of one shadow, as plain JSON. */
 export interface ShadowState {
   readonly steps: number

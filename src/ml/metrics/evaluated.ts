@@ -8,6 +8,8 @@ export interface Evaluated {
   readonly labels: Int32Array | Float32Array
   readonly rows: number
   readonly size: number
+  /** Of classes, [rows]: what the outputs stand for, of which probabilities may have been rounded to equal ones. */
+  readonly decided?: Int32Array
   /** A prediction above it says that its label holds: `decisionThreshold` of the loss. */
   readonly threshold: number
 }
@@ -21,7 +23,7 @@ export const measured = (value: number): Measured => ({ value, reason: null })
 export const unmeasured = (reason: string): Measured => ({ value: null, reason })
 
 /** Classes that labels can name: a single score decides between two. */
-export function classesOf({ size }: Evaluated): number {
+export function classesOf({ size }: Pick<Evaluated, 'size'>): number {
   return size === 1 ? 2 : size
 }
 
@@ -50,8 +52,9 @@ export function questions({ target, predictions, labels, size }: Evaluated): {
   }))
 }
 
-/** The class with the largest prediction, the first of equal ones: int32 [rows]. */
-export function decidedClasses({ predictions, rows, size, threshold }: Evaluated): Int32Array {
+/** The class of each row, int32 [rows]: as the model decided, else the one with the largest prediction, the first of equal ones. */
+export function decidedClasses({ decided, predictions, rows, size, threshold }: Evaluated): Int32Array {
+  if (decided) return decided
   if (size === 1) return Int32Array.from(predictions, (score) => (score > threshold ? 1 : 0))
   return Int32Array.from({ length: rows }, (_, row) => {
     let best = 0

@@ -10,10 +10,20 @@ import { categoricalCrossentropy, categoricalCrossentropyOfProbabilities } from 
  */
 export type Metric = (outputs: Tensor, labels: Tensor) => Scalar
 
-/** What to do with the mean over the examples: the root of a squared error, the exponential of an entropy in nats. */
-export function finishMetric(name: BatchMetricName, mean: number): number {
-  if (name === 'root-mean-squared-error') return Math.sqrt(mean)
-  return name === 'perplexity' ? Math.exp(mean) : mean
+/** The metric of the mean over the examples: the root of a squared error, the exponential of an entropy in nats. Null if that is not finite. */
+export function finishMetric(name: BatchMetricName, mean: number): number | null {
+  const value = name === 'root-mean-squared-error' ? Math.sqrt(mean) : name === 'perplexity' ? Math.exp(mean) : mean
+  return Number.isFinite(value) ? value : null
+}
+
+/** Means over the examples, `loss` and those of metrics, as the metrics that they stand for; without those that have no value. */
+export function finishMeans(means: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(means).flatMap(([name, mean]) => {
+      const value = name === 'loss' ? mean : finishMetric(name as BatchMetricName, mean) // there is nothing else
+      return value === null ? [] : [[name, value]]
+    }),
+  )
 }
 
 /** The loss says what the outputs are: logits, scores or probabilities. */
@@ -22,22 +32,25 @@ export function makeMetric(name: BatchMetricName, loss: LossName): Metric {
 }
 
 /**
- * Right answers. Int32 classes or tokens: the largest output is that of the label; of equal outputs the first counts. A single output for two
- * classes, and float32 labels 0 or 1 (multi-label, each counts alone): the output is above the threshold exactly if the label holds.
+ * The class or token that outputs [batch, …, size] stand for, int32 [batch, …]: the largest, the first of equal ones; of a single output the
+ * second of two classes where it is above the threshold of the loss.
+ */
+export function decide(outputs: Tensor, loss: LossName): Tensor {
+  if (outputs.shape.at(-1) !== 1) return tf.argMax(outputs, -1)
+  return tf.cast(tf.squeeze(tf.greater(outputs, decisionThreshold(loss, 'outputs')), [-1]), 'int32')
+}
+
+/**
+ * Right answers. Int32 classes or tokens: `decide` gives the label. Float32 labels 0 or 1 (multi-label, each counts alone): the output is above
+ * the threshold exactly if the label holds.
  */
 function accuracy(loss: LossName): Metric {
   return (outputs, labels) => {
-    const { truth, isAlone } = aligned(outputs, labels)
-    const answers = isAlone ? tf.greater(outputs, decisionThreshold(loss, 'outputs')) : tf.argMax(outputs, -1)
-    const isRight = tf.equal(tf.cast(answers, 'int32'), tf.cast(truth, 'int32'))
+    const isOfLabels = labels.rank === outputs.rank
+    const answers = isOfLabels ? tf.greater(outputs, decisionThreshold(loss, 'outputs')) : decide(outputs, loss)
+    const isRight = tf.equal(tf.cast(answers, 'int32'), tf.cast(labels, 'int32'))
     return sumOfMeans(tf.cast(isRight, 'float32'))
   }
-}
-
-function aligned(outputs: Tensor, labels: Tensor): { truth: Tensor; isAlone: boolean } {
-  if (labels.rank === outputs.rank) return { truth: labels, isAlone: true }
-  const isSingle = outputs.shape.at(-1) === 1
-  return { truth: isSingle ? tf.expandDims(labels, -1) : labels, isAlone: isSingle }
 }
 
 /** Positions whose label is among the `k` largest outputs; of equal outputs the first come first, so that it never is below the accuracy. */

@@ -71,13 +71,16 @@ export function buildModel(model: NamedModel, loss: LossName): Model {
   }
 }
 
-/** Without the activation that the loss brings along. */
+/** Without the activation that the loss brings along. Planning has refused one that is not the end of the layer, as in a recurrence. */
 function buildLast(layer: Named, description: LayerDescription, loss: LossName): Apply {
   const activation = takesLogits(loss)
-  if (activation === null) return buildLayer(layer, description)
   if (layer.type === 'softmax' && activation === 'softmax') return (_, [x]) => x
-  const ends = 'activation' in layer && layer.activation === activation
-  return buildLayer(ends ? { ...layer, activation: 'linear' } : layer, description)
+  if (layer.type !== 'time-distributed') return buildLayer(withoutActivation(layer, activation), description)
+  return buildLayer({ ...layer, layer: withoutActivation(layer.layer, activation) }, description)
+}
+
+function withoutActivation<L extends object>(layer: L, activation: 'softmax' | 'sigmoid' | null): L {
+  return 'activation' in layer && layer.activation === activation ? { ...layer, activation: 'linear' } : layer
 }
 
 /** The weights of one layer: `kernel` for `dense-1/kernel`. */

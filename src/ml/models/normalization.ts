@@ -64,7 +64,9 @@ function normalize(
       )
       const [normalized, batchMean = mean, batchVariance = variance, ...reserve] = outputs
       statistics = [tf.keep(batchMean), tf.keep(batchVariance)]
-      return { y: normalized, saved: [x, gamma, ...reserve] }
+      // In use the operation leaves what it reserves unwritten: the gradient takes the averages instead.
+      const used = averages ? [mean, variance, ...reserve.slice(2)] : reserve
+      return { y: normalized, saved: [x, gamma, ...used] }
     },
     (dy, saved) => operations('FusedBatchNormGradV3', attributes, [dy, ...saved], 5).slice(0, 3),
   )

@@ -7,17 +7,17 @@ export interface PlateauState {
   readonly factor: number
   /** The value that the next improvement is measured against; null before the first. */
   readonly best: number | null
-  /** Epochs since `best`, without those of the cooldown. */
+  /** Evaluations since `best`, without those of the cooldown. */
   readonly waited: number
-  /** Epochs of the cooldown that are left. */
+  /** Evaluations of the cooldown that are left. */
   readonly cooldown: number
 }
 
 export const initialPlateau: PlateauState = { factor: 1, best: null, waited: 0, cooldown: 0 }
 
 /**
- * Takes in the monitored value of an epoch. After `patience` epochs without one that is better than `best` by more than `minDelta`, the learning rate
- * is multiplied by `factor`, unless it is at `minLearningRate` already; the `cooldown` epochs after that are not counted. NaN and null (a metric
+ * Takes in the monitored value of an evaluation. After `patience` of them without one that is better than `best` by more than `minDelta`, the learning rate
+ * is multiplied by `factor`, unless it is at `minLearningRate` already; the `cooldown` evaluations after that are not counted. NaN and null (a metric
  * without a value) are no improvement. `learningRate` is that of the optimizer, before the schedule.
  * @see `keras.callbacks.ReduceLROnPlateau`.
  */

@@ -2,9 +2,10 @@ import type { Scalar, Tensor, Tensor1D } from '@tensorflow/tfjs-core'
 import type { ClippingModeOf } from '../../contracts/clipping-modes.js'
 import { tf } from '../engine/tensorflow.js'
 import { filled, type Shaped, tensorAt } from '../optimizers/optimizer.js'
-import { globalNorm, LARGEST_FLOAT, scaledNorm, scaledNorms, unscale } from './norms.js'
+import type { Arithmetic } from './arithmetic.js'
+import { LARGEST_FLOAT } from './norms.js'
 import { infoOf } from './report.js'
-import { clipFactors, scaleBy, unstackFactors } from './scaling.js'
+import { normOfNorms, unstackFactors } from './scaling.js'
 import { mapSelected, type Selection, whereSelected } from './selection.js'
 import type { GradientTransformation } from './transformation.js'
 
@@ -21,7 +22,11 @@ type Options = Omit<ClippingModeOf<'ada-gc'>, 'mode' | 'include' | 'exclude' | '
  * State: `norms` [tensors], γ, the largest float32 before the first norm, and `seen` [], steps of the warm-up.
  * @see Wang et al., "AdaGC: improving training stability for large language model pretraining", 2025.
  */
-export function clipByMovingNorms(selection: Selection, options: Options): GradientTransformation {
+export function clipByMovingNorms(
+  selection: Selection,
+  arithmetic: Arithmetic,
+  options: Options,
+): GradientTransformation {
   const shapesOf = (params: Shaped) => ({
     [NORMS]: { shape: [Object.keys(params).length] },
     [SEEN]: { shape: [] },
@@ -39,19 +44,22 @@ export function clipByMovingNorms(selection: Selection, options: Options): Gradi
     update(grads, state, { threshold: growthFactor }) {
       // The shape that it was declared with.
       const before = { norms: tensorAt(state, NORMS) as Tensor1D, seen: tensorAt(state, SEEN) }
-      const norms = scaledNorms(Object.values(grads))
-      const tensorNorms = unscale(norms, norms.scaled)
-      const gradientNorm = globalNorm({ tensorNorms }, 2)
+      const each = Object.values(grads).map((grad) => arithmetic.ofTensor(grad))
+      // They stack scalars.
+      const unit = tf.stack(each.map((norm) => norm.unit)) as Tensor1D
+      const scaled = tf.stack(each.map((norm) => norm.scaled)) as Tensor1D
+      const tensorNorms = arithmetic.value({ unit }, scaled)
+      const gradientNorm = normOfNorms(tensorNorms, arithmetic)
       const isWarmup = tf.less(before.seen, options.warmupSteps)
 
-      const joint = scaledNorm([whereSelected(selection, tensorNorms, 0)], 2)
-      const together = clipFactors(joint, tf.scalar(options.maxNorm))
+      const joint = arithmetic.ofTensor(whereSelected(selection, tensorNorms, 0))
+      const together = arithmetic.factors(joint, tf.scalar(options.maxNorm))
       const bounds = tf.mul<Tensor1D>(before.norms, growthFactor)
-      const apart = clipFactors(norms, bounds)
+      const apart = arithmetic.factors({ unit, scaled }, bounds)
       const pick = (warm: Tensor, active: Tensor1D) =>
         whereSelected(selection, tf.where(isWarmup, warm, active) as Tensor1D, 1) // shape of `active`
       const tensorScales: Tensor1D = pick(together.scale, apart.scale)
-      const each = unstackFactors({
+      const factors = unstackFactors({
         first: pick(together.first, apart.first),
         divisor: pick(together.divisor, apart.divisor),
       })
@@ -59,19 +67,22 @@ export function clipByMovingNorms(selection: Selection, options: Options): Gradi
       const finite = tf.isFinite(gradientNorm)
       return {
         grads: mapSelected(grads, selection, (grad, index) => {
-          const own = each[index]
-          return own === undefined ? grad : scaleBy(grad, own)
+          const own = factors[index]
+          return own === undefined ? grad : arithmetic.shorten(grad, own)
         }),
         state: {
           [NORMS]: tf.where(finite, movedNorms(before.norms, after, isWarmup, options.beta), before.norms),
           [SEEN]: tf.where(finite, tf.minimum(tf.add(before.seen, 1), options.warmupSteps), before.seen),
         },
-        info: infoOf({
-          ...{ gradientNorm, tensorNorms, tensorScales },
-          clipScale: tf.min<Scalar>(tensorScales),
-          clipped: tf.cast<Scalar>(tf.any(tf.less(tensorScales, 1)), 'float32'),
-          threshold: tf.where(isWarmup, options.maxNorm, largestNormAllowed(selection, bounds)),
-        }),
+        info: infoOf(
+          {
+            ...{ gradientNorm, tensorNorms, tensorScales },
+            clipScale: tf.min<Scalar>(tensorScales),
+            clipped: tf.cast<Scalar>(tf.any(tf.less(tensorScales, 1)), 'float32'),
+            threshold: tf.where(isWarmup, options.maxNorm, largestNormAllowed(bounds, selection, arithmetic)),
+          },
+          arithmetic,
+        ),
       }
     },
   }
@@ -86,7 +97,9 @@ function movedNorms(norms: Tensor1D, after: Tensor1D, isWarmup: Tensor, beta: nu
   return tf.where(tf.logicalOr(isWarmup, isFirst), least, moved)
 }
 
-/** The joint norm that the bounds of the selected tensors leave: √Σ bound². */
-function largestNormAllowed(selection: Selection, bounds: Tensor1D): Tensor {
-  return globalNorm({ bounds: whereSelected(selection, tf.minimum<Tensor1D>(bounds, LARGEST_FLOAT), 0) }, 2)
+/** The joint norm that the bounds of the selected tensors leave: √Σ bound². 0 while one of them has no bound. */
+function largestNormAllowed(bounds: Tensor1D, selection: Selection, { ofTensor, value }: Arithmetic): Tensor {
+  const joint = ofTensor(whereSelected(selection, bounds, 0))
+  const norm = value(joint, joint.scaled)
+  return tf.where(tf.isFinite(norm), norm, 0)
 }

@@ -1,11 +1,11 @@
-import type { Scalar, Tensor, Tensor1D } from '@tensorflow/tfjs-core'
+import type { Tensor } from '@tensorflow/tfjs-core'
 import { tf } from '../engine/tensorflow.js'
 import { tensorAt } from '../optimizers/optimizer.js'
-import { globalNorm, LARGEST_FLOAT, positive, scaledNorms, scaledNormsOver, unscale } from './norms.js'
-import { infoOf, ratioOf } from './report.js'
-import { clipFactors, scaleBy } from './scaling.js'
+import { type Arithmetic, exact } from './arithmetic.js'
+import { LARGEST_FLOAT, positive } from './norms.js'
 import type { Selection } from './selection.js'
 import { type GradientTransformation, stateless } from './transformation.js'
+import { type ClippedTensor, clipUnevenly, untouched } from './uneven.js'
 
 /** The axes over which the norm of a unit of a weight is taken. */
 export type UnitAxes = (name: string, shape: readonly number[]) => readonly number[]
@@ -21,53 +21,22 @@ export const unitAxes: UnitAxes = (name, shape) => {
 
 /**
  * AGC: scales the gradient of each unit so that its L2 norm is at most the threshold times that of the unit's weights:
- * gᵤ ← gᵤ · min(1, threshold · max(‖wᵤ‖, ε) / ‖gᵤ‖). The norms of gradients neither overflow nor underflow.
+ * gᵤ ← gᵤ · min(1, threshold · max(‖wᵤ‖, ε) / ‖gᵤ‖).
  * @see Brock, De, Smith, Simonyan, "High-performance large-scale image recognition without normalization", 2021.
  */
-export function clipAdaptively(selection: Selection, epsilon: number, axesOf = unitAxes): GradientTransformation {
-  return stateless('adaptive', (grads, { params, threshold }) => {
-    const tensors = Object.entries(grads).map(([name, grad], index) => {
-      if (!selection.isSelected[index]) return untouched(name, grad)
-      return clipUnits(name, grad, tensorAt(params, name), { threshold, epsilon, axes: axesOf(name, grad.shape) })
-    })
-    const before = scaledNorms(tensors.map(({ norms }) => norms))
-    const after = scaledNorms(tensors.map(({ normsAfter }) => normsAfter))
-    const tensorNorms = unscale(before, before.scaled)
-    const tensorNormsAfter = unscale(after, after.scaled)
-    return {
-      grads: Object.fromEntries(tensors.map(({ name, grad }) => [name, grad])),
-      info: infoOf({
-        gradientNorm: globalNorm({ tensorNorms }, 2),
-        tensorNorms,
-        tensorScales: ratioOf(tensorNormsAfter, tensorNorms),
-        clipScale: tf.min<Scalar>(tf.stack(tensors.map(({ scale }) => scale))),
-        clipped: tf.max<Scalar>(tf.stack(tensors.map(({ clipped }) => clipped))),
-        threshold,
-        uneven: {
-          tensorNormsAfter,
-          tensorCosines: cosines(tensors, tensorNorms, tensorNormsAfter),
-          tensorClipped: tf.stack(tensors.map(({ elements }) => elements)) as Tensor1D, // stacks scalars
-        },
-      }),
-    }
-  })
-}
-
-interface Clipped {
-  readonly name: string
-  readonly grad: Tensor
-  /** Of its units, before and after; for a tensor that is left alone the tensor itself. */
-  readonly norms: Tensor
-  readonly normsAfter: Tensor
-  /** The smallest factor. */
-  readonly scale: Tensor
-  readonly clipped: Tensor
-  readonly elements: Tensor
-}
-
-function untouched(name: string, grad: Tensor): Clipped {
-  const zero = tf.scalar(0)
-  return { name, grad, norms: grad, normsAfter: grad, scale: tf.scalar(1), clipped: zero, elements: zero }
+export function clipAdaptively(
+  selection: Selection,
+  epsilon: number,
+  axesOf = unitAxes,
+  arithmetic = exact,
+): GradientTransformation {
+  return stateless('adaptive', (grads, { params, threshold }) =>
+    clipUnevenly(grads, { threshold, arithmetic }, (grad, name, index) => {
+      if (!selection.isSelected[index]) return untouched(grad, arithmetic)
+      const units = { threshold, epsilon, axes: axesOf(name, grad.shape) }
+      return clipUnits(grad, tensorAt(params, name), units, arithmetic)
+    }),
+  )
 }
 
 interface Units {
@@ -76,32 +45,37 @@ interface Units {
   readonly axes: readonly number[]
 }
 
-function clipUnits(name: string, grad: Tensor, weights: Tensor, { threshold, epsilon, axes }: Units): Clipped {
-  const scaled = scaledNormsOver(grad, axes)
-  const weightNorms = tf.sqrt(tf.sum(tf.square(weights), [...axes], true))
-  const factors = clipFactors(scaled, tf.mul(tf.maximum(weightNorms, epsilon), threshold))
-  const norms = unscale(scaled, scaled.scaled)
+function clipUnits(
+  grad: Tensor,
+  weights: Tensor,
+  { threshold, epsilon, axes }: Units,
+  { over, ofTensor, value, factors, shorten }: Arithmetic,
+): ClippedTensor {
+  const measured = over(grad, axes)
+  const weightNorms = over(weights, axes)
+  const bounds = tf.mul(tf.maximum(value(weightNorms, weightNorms.scaled), epsilon), threshold)
+  const shortening = factors(measured, bounds)
+  const unitNorms = value(measured, measured.scaled)
+  const unitNormsAfter = tf.mul(unitNorms, shortening.scale)
+  const before = ofTensor(unitNorms)
+  const after = ofTensor(unitNormsAfter)
+  const norm = value(before, before.scaled)
+  const normAfter = value(after, after.scaled)
   return {
-    name,
-    grad: scaleBy(grad, factors),
-    norms,
-    normsAfter: tf.mul(norms, factors.scale),
-    scale: tf.min(factors.scale),
-    clipped: tf.max(factors.clipped),
-    elements: tf.mul(tf.sum(factors.clipped), grad.size / norms.size),
+    grad: shorten(grad, shortening),
+    norm,
+    normAfter,
+    scale: tf.min(shortening.scale),
+    engaged: tf.max(shortening.clipped),
+    cosine: cosineOf([unitNorms, norm], [unitNormsAfter, normAfter]),
+    elements: tf.mul(tf.sum(shortening.clipped), grad.size / unitNorms.size),
   }
 }
 
 /** Σᵤ ‖gᵤ‖ ‖gᵤ′‖ / (‖g‖ ‖g′‖): within a unit both point the same way. Each norm is divided first, so that no product overflows. */
-function cosines(tensors: readonly Clipped[], before: Tensor1D, after: Tensor1D): Tensor1D {
-  const lengths = tf.unstack(positive(tf.minimum<Tensor1D>(before, LARGEST_FLOAT)))
-  const lengthsAfter = tf.unstack(positive(tf.minimum<Tensor1D>(after, LARGEST_FLOAT)))
-  const each = tensors.map(({ norms, normsAfter }, index) =>
-    norms === normsAfter
-      ? tf.scalar(1)
-      : tf.sum(tf.mul(tf.div(norms, lengths[index] ?? 1), tf.div(normsAfter, lengthsAfter[index] ?? 1))),
-  )
-  const stacked = tf.minimum(tf.stack(each), 1)
-  const isZero = tf.logicalOr(tf.equal(before, 0), tf.equal(after, 0))
-  return tf.where(isZero, 1, stacked) as Tensor1D // stacks scalars
+function cosineOf([units, norm]: [Tensor, Tensor], [unitsAfter, normAfter]: [Tensor, Tensor]): Tensor {
+  const share = (part: Tensor, whole: Tensor) => tf.div(part, positive(tf.minimum(whole, LARGEST_FLOAT)))
+  const sum = tf.sum(tf.mul(share(units, norm), share(unitsAfter, normAfter)))
+  const isZero = tf.logicalOr(tf.equal(norm, 0), tf.equal(normAfter, 0))
+  return tf.where(isZero, 1, tf.minimum(sum, 1))
 }

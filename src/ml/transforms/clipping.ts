@@ -2,7 +2,8 @@ import type { ClippingSpec } from '../../contracts/clipping.js'
 import type { ClippingMode } from '../../contracts/clipping-modes.js'
 import type { Shaped } from '../optimizers/optimizer.js'
 import { clipByMovingNorms } from './ada-gc.js'
-import { clipAdaptively } from './adaptive.js'
+import { clipAdaptively, unitAxes } from './adaptive.js'
+import { type Arithmetic, exact } from './arithmetic.js'
 import { clipByHistory } from './auto.js'
 import { clipByGlobalNorm, withoutClipping } from './global-norm.js'
 import { selectionOf } from './selection.js'
@@ -21,31 +22,35 @@ import { clipByZScore } from './z-score.js'
 export function makeClipping(
   spec: ClippingMode & Partial<Pick<ClippingSpec, 'shadow'>>,
   params: Shaped,
+  arithmetic: Arithmetic = exact,
 ): GradientTransformation {
-  const shadows = (spec.shadow ?? []).map((mode) => ({ mode: makeMode(mode, params), threshold: baseThreshold(mode) }))
-  return withShadows(makeMode(spec, params), shadows)
+  const shadows = (spec.shadow ?? []).map((mode) => ({
+    mode: makeMode(mode, params, arithmetic),
+    threshold: baseThreshold(mode),
+  }))
+  return withShadows(makeMode(spec, params, arithmetic), shadows)
 }
 
-function makeMode(spec: ClippingMode, params: Shaped): GradientTransformation {
+function makeMode(spec: ClippingMode, params: Shaped, arithmetic: Arithmetic): GradientTransformation {
   const selection = selectionOf(spec.mode === 'none' ? { include: ['*'], exclude: [] } : spec, params)
   switch (spec.mode) {
     case 'none':
-      return withoutClipping(selection)
+      return withoutClipping(selection, arithmetic)
     case 'value':
-      return clipByValue(selection)
+      return clipByValue(selection, arithmetic)
     case 'norm':
-      return clipByNorm(selection)
+      return clipByNorm(selection, arithmetic)
     case 'global-norm':
-      return clipByGlobalNorm(selection, spec.p)
+      return clipByGlobalNorm(selection, arithmetic, spec.p)
     case 'block-rms':
-      return clipByBlockRms(selection)
+      return clipByBlockRms(selection, arithmetic)
     case 'adaptive':
-      return clipAdaptively(selection, spec.epsilon)
+      return clipAdaptively(selection, spec.epsilon, unitAxes, arithmetic)
     case 'auto':
-      return clipByHistory(selection, spec.historySize)
+      return clipByHistory(selection, arithmetic, spec.historySize)
     case 'z-score':
-      return clipByZScore(selection, spec)
+      return clipByZScore(selection, arithmetic, spec)
     case 'ada-gc':
-      return clipByMovingNorms(selection, spec)
+      return clipByMovingNorms(selection, arithmetic, spec)
   }
 }

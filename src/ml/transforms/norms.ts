@@ -4,7 +4,8 @@ import type { Tensors } from '../engine/types.js'
 
 export type NormOrder = 1 | 2 | 3 | 'infinity'
 
-const LARGE = 2 ** 40
+/** Magnitudes from 1 / LARGE to LARGE are squared as they are; those beyond are shifted by SHIFT first. */
+export const LARGE = 2 ** 40
 const SHIFT = 2 ** 80
 export const LARGEST_FLOAT = 3.4028234663852886e38
 
@@ -21,8 +22,6 @@ export interface Scaled<T extends Tensor = Tensor> {
 export interface ScaledNorm extends Scaled<Scalar> {
   /** The same for every tensor by itself, in the order given. [tensors] */
   readonly scaledEach: Tensor1D
-  /** max |g| over all tensors, not scaled. */
-  readonly largest: Scalar
 }
 
 /**
@@ -36,12 +35,10 @@ export function globalNorm(grads: Tensors, p: NormOrder): Scalar {
 }
 
 export function scaledNorm(tensors: readonly Tensor[], p: NormOrder): ScaledNorm {
-  const largestEach = tf.stack(tensors.map((tensor) => tf.max(tf.abs(tensor)))) as Tensor1D // stacks scalars
+  const largestEach = tf.stack(tensors.map(largestOf)) as Tensor1D // stacks scalars
   const largest = tf.max<Scalar>(largestEach)
   const unit = unitFor(largest)
-  if (p === 'infinity') {
-    return { unit, largest, scaled: tf.mul(largest, unit), scaledEach: tf.mul(largestEach, unit) }
-  }
+  if (p === 'infinity') return { unit, scaled: tf.mul(largest, unit), scaledEach: tf.mul(largestEach, unit) }
   // Cubes leave the range of float32 even between 2⁻⁴⁶ and 2⁴⁸, so for them the elements are divided by the largest.
   const divisor = p === 3 ? positive(tf.mul<Scalar>(largest, unit)) : null
   const powers = tensors.map((tensor) => {
@@ -51,18 +48,13 @@ export function scaledNorm(tensors: readonly Tensor[], p: NormOrder): ScaledNorm
   const each = tf.stack(powers) as Tensor1D // stacks scalars
   const root = (sum: Tensor) => (divisor === null ? rootOf(sum, p) : tf.mul(rootOf(sum, p), divisor))
   // Roots of a scalar and of a vector have the shapes of their arguments.
-  return { unit, largest, scaled: root(tf.sum(each)) as Scalar, scaledEach: root(each) as Tensor1D }
+  return { unit, scaled: root(tf.sum(each)) as Scalar, scaledEach: root(each) as Tensor1D }
 }
 
-/** The L2 norm of every tensor by itself, each with its own unit: exact also where their magnitudes lie far apart. [tensors] */
-export function scaledNorms(
-  tensors: readonly Tensor[],
-  largest = tf.stack(tensors.map((tensor) => tf.max(tf.abs(tensor)))) as Tensor1D, // stacks scalars
-): Scaled<Tensor1D> & { readonly largest: Tensor1D } {
+/** The L2 norm of one tensor, with a unit of its own: exact also beside tensors of another magnitude. */
+export function scaledTensorNorm(tensor: Tensor, largest = largestOf(tensor)): Scaled<Scalar> {
   const unit = unitFor(largest)
-  const units = tf.unstack(unit)
-  const sums = tensors.map((tensor, index) => total(tf.square(tf.mul(tensor, units[index] ?? 1))))
-  return { unit, largest, scaled: tf.sqrt(tf.stack(sums)) as Tensor1D } // stacks scalars
+  return { unit, scaled: tf.sqrt(total(tf.square(tf.mul(tensor, unit)))) as Scalar } // a root of a scalar
 }
 
 /** The L2 norms over `axes`, which stay as axes of extent 1, so that they broadcast against `tensor`. */
@@ -76,6 +68,11 @@ export function unscale<T extends Tensor>(norm: { readonly unit: Tensor }, value
   const inverse = tf.div(1, norm.unit)
   const inRange = tf.lessEqual(value, LARGEST_FLOAT)
   return tf.where(inRange, tf.minimum(tf.mul(value, inverse), LARGEST_FLOAT), NaN) as T // shape of `value`
+}
+
+/** max |x| */
+export function largestOf(tensor: Tensor): Scalar {
+  return tf.max<Scalar>(tf.abs(tensor))
 }
 
 /** 2⁸⁰ for tensors whose largest element is below 2⁻⁴⁰, 2⁻⁸⁰ above 2⁴⁰, else 1. */
@@ -97,8 +94,12 @@ function sumOfPowers(tensor: Tensor, p: 1 | 2 | 3): Tensor {
  */
 export function total(tensor: Tensor): Tensor {
   if (tensor.rank < 2) return tf.sum(tensor)
-  const leading = tensor.shape.slice(0, -1).map((_, axis) => axis)
-  return tf.sum(tf.abs(tf.sum(tensor, leading)))
+  return tf.sum(tf.abs(tf.sum(tensor, leadingAxes(tensor))))
+}
+
+/** All axes but the last. */
+export function leadingAxes({ shape }: Tensor): number[] {
+  return shape.slice(0, -1).map((_, axis) => axis)
 }
 
 function rootOf(sum: Tensor, p: 1 | 2 | 3): Tensor {

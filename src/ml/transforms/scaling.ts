@@ -1,7 +1,8 @@
 import type { Scalar, Tensor, Tensor1D } from '@tensorflow/tfjs-core'
 import { tf } from '../engine/tensorflow.js'
 import type { Tensors } from '../engine/types.js'
-import { globalNorm, type Scaled, type ScaledNorm, scaledNorm, unscale } from './norms.js'
+import type { Arithmetic } from './arithmetic.js'
+import type { Scaled, ScaledNorm } from './norms.js'
 import { pickSelected, type Selection } from './selection.js'
 
 const SMALLEST_NORMAL = 2 ** -126
@@ -51,20 +52,26 @@ export interface Measured {
   readonly joint: ScaledNorm
   /** Of each tensor, in the order of the record. Elements below 2⁻²³ of the largest of all may count as 0. */
   readonly tensorNorms: Tensor1D
-  /** Of all tensors together. */
+  /** Of all tensors together: see `Arithmetic.witness`. */
   readonly gradientNorm: Scalar
 }
 
-/** One pass for the largest element and one for the squares, whatever is selected. */
-export function measure(grads: Tensors, selection: Selection): Measured {
+export function measure(grads: Tensors, selection: Selection, arithmetic: Arithmetic): Measured {
   const list = Object.values(grads)
-  const joint = scaledNorm(pickSelected(list, selection), 2)
-  const norms = unscale(joint, joint.scaledEach)
-  if (selection.all) return { joint, tensorNorms: norms, gradientNorm: unscale(joint, joint.scaled) }
-  const others = scaledNorm(pickSelected(list, selection, false), 2)
+  const { joint: jointNorm, value } = arithmetic
+  const joint = jointNorm(pickSelected(list, selection), 2)
+  const norms = value(joint, joint.scaledEach)
+  if (selection.all) return { joint, tensorNorms: norms, gradientNorm: arithmetic.witness(value(joint, joint.scaled)) }
+  const others = jointNorm(pickSelected(list, selection, false), 2)
   const inside = tf.unstack(norms)
-  const outside = tf.unstack(unscale(others, others.scaledEach))
+  const outside = tf.unstack(value(others, others.scaledEach))
   const inOrder = selection.isSelected.flatMap((selected) => (selected ? inside : outside).splice(0, 1))
   const tensorNorms = tf.stack(inOrder) as Tensor1D // stacks scalars
-  return { joint, tensorNorms, gradientNorm: globalNorm({ tensorNorms }, 2) }
+  return { joint, tensorNorms, gradientNorm: normOfNorms(tensorNorms, arithmetic) }
+}
+
+/** The norm of all gradients, from those of each tensor. */
+export function normOfNorms(tensorNorms: Tensor1D, { ofTensor, value, witness }: Arithmetic): Scalar {
+  const norm = ofTensor(tensorNorms)
+  return witness(value(norm, norm.scaled))
 }

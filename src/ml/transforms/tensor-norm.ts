@@ -1,17 +1,17 @@
-import type { Scalar, Tensor1D } from '@tensorflow/tfjs-core'
+import type { Scalar, Tensor, Tensor1D } from '@tensorflow/tfjs-core'
 import { tf } from '../engine/tensorflow.js'
-import { globalNorm, scaledNorms, unscale } from './norms.js'
+import type { Arithmetic } from './arithmetic.js'
 import { infoOf } from './report.js'
-import { clipFactors, scaleBy, unstackFactors } from './scaling.js'
-import { mapSelected, type Selection, whereSelected } from './selection.js'
+import { normOfNorms } from './scaling.js'
+import type { Selection } from './selection.js'
 import { type GradientTransformation, stateless } from './transformation.js'
 
 /**
  * Scales each selected gradient by itself so that its L2 norm is at most the threshold: g ← g · min(1, threshold / ‖g‖₂).
- * A norm equal to it changes nothing; the norm neither overflows nor underflows.
+ * A norm equal to it changes nothing.
  */
-export function clipByNorm(selection: Selection): GradientTransformation {
-  return clipEach('norm', selection, () => 1)
+export function clipByNorm(selection: Selection, arithmetic: Arithmetic): GradientTransformation {
+  return clipEach('norm', selection, arithmetic, () => 1)
 }
 
 /**
@@ -19,32 +19,35 @@ export function clipByNorm(selection: Selection): GradientTransformation {
  * which is clipping by the norm at threshold · √(number of elements).
  * @see `clip_by_block_rms` of Hessel et al., "Optax", 2020.
  */
-export function clipByBlockRms(selection: Selection): GradientTransformation {
-  return clipEach('block-rms', selection, Math.sqrt)
+export function clipByBlockRms(selection: Selection, arithmetic: Arithmetic): GradientTransformation {
+  return clipEach('block-rms', selection, arithmetic, Math.sqrt)
 }
 
-function clipEach(name: string, selection: Selection, boundOfOne: (size: number) => number): GradientTransformation {
+function clipEach(
+  name: string,
+  selection: Selection,
+  arithmetic: Arithmetic,
+  boundOfOne: (size: number) => number,
+): GradientTransformation {
   return stateless(name, (grads, { threshold }) => {
-    const list = Object.values(grads)
-    const norms = scaledNorms(list)
-    const ones = list.map(({ size }) => tf.scalar(boundOfOne(size)))
-    const bounds = tf.mul(tf.stack(ones), threshold) as Tensor1D // stacks scalars
-    const factors = clipFactors(norms, whereSelected(selection, bounds, Number.POSITIVE_INFINITY))
-    const each = unstackFactors(factors)
-    const tensorNorms = unscale(norms, norms.scaled)
-    return {
-      grads: mapSelected(grads, selection, (grad, index) => {
-        const own = each[index]
-        return own === undefined ? grad : scaleBy(grad, own)
-      }),
-      info: infoOf({
-        gradientNorm: globalNorm({ tensorNorms }, 2),
-        tensorNorms,
-        tensorScales: factors.scale,
-        clipScale: tf.min<Scalar>(factors.scale),
-        clipped: tf.max<Scalar>(factors.clipped),
-        threshold,
-      }),
+    const tensors = Object.entries(grads).map(([key, grad], index) => {
+      const measured = arithmetic.ofTensor(grad)
+      const norm = arithmetic.value(measured, measured.scaled)
+      if (!selection.isSelected[index]) return { key, grad, norm, scale: tf.scalar(1), clipped: tf.scalar(0) }
+      const factors = arithmetic.factors(measured, tf.mul(threshold, boundOfOne(grad.size)))
+      return { key, grad: arithmetic.shorten(grad, factors), norm, scale: factors.scale, clipped: factors.clipped }
+    })
+    const stacked = (of: (tensor: (typeof tensors)[number]) => Tensor) => tf.stack(tensors.map(of)) as Tensor1D // stacks scalars
+    const tensorNorms = stacked(({ norm }) => norm)
+    const tensorScales = stacked(({ scale }) => scale)
+    const clip = {
+      gradientNorm: normOfNorms(tensorNorms, arithmetic),
+      tensorNorms,
+      tensorScales,
+      clipScale: tf.min<Scalar>(tensorScales),
+      clipped: tf.max<Scalar>(stacked(({ clipped }) => clipped)),
+      threshold,
     }
+    return { grads: Object.fromEntries(tensors.map(({ key, grad }) => [key, grad])), info: infoOf(clip, arithmetic) }
   })
 }

@@ -1,58 +1,48 @@
-import type { Scalar, Tensor, Tensor1D } from '@tensorflow/tfjs-core'
+import type { Tensor } from '@tensorflow/tfjs-core'
+import { FLOAT32 } from '../engine/binding.js'
+import { operation, type } from '../engine/raw-operation.js'
 import { tf } from '../engine/tensorflow.js'
-import { globalNorm, positive, scaledNorms, total, unscale } from './norms.js'
-import { infoOf, ratioOf } from './report.js'
-import { mapSelected, type Selection, whereSelected } from './selection.js'
+import type { Arithmetic } from './arithmetic.js'
+import { positive, type Scaled, total } from './norms.js'
+import type { Selection } from './selection.js'
 import { type GradientTransformation, stateless } from './transformation.js'
+import { type ClippedTensor, clipUnevenly, untouched } from './uneven.js'
 
 /** Limits every selected element: g ← min(max(g, −threshold), threshold). It changes the direction of the gradient. */
-export function clipByValue(selection: Selection): GradientTransformation {
-  return stateless('value', (grads, { threshold }) => {
-    const negative = tf.neg(threshold)
-    const clipped = mapSelected(grads, selection, (grad) => tf.maximum(tf.minimum(grad, threshold), negative))
-    const list = Object.values(grads)
-    const before = scaledNorms(list)
-    const bound = whereSelected(selection, tf.fill([list.length], 1), Number.POSITIVE_INFINITY)
-    const bounds = tf.mul(bound, threshold)
-    // What is left of the largest element is known without another pass.
-    const after = scaledNorms(Object.values(clipped), tf.minimum<Tensor1D>(before.largest, bounds))
-    const tensorNorms = unscale(before, before.scaled)
-    const tensorNormsAfter = unscale(after, after.scaled)
-    const gradientNorm = globalNorm({ tensorNorms }, 2)
-    return {
-      grads: clipped,
-      info: infoOf({
-        gradientNorm,
-        tensorNorms,
-        tensorScales: ratioOf(tensorNormsAfter, tensorNorms),
-        clipScale: ratioOf(globalNorm({ tensorNormsAfter }, 2), gradientNorm),
-        clipped: tf.cast<Scalar>(tf.any(tf.greater(before.largest, bounds)), 'float32'),
-        threshold,
-        uneven: { tensorNormsAfter, ...compare(list, Object.values(clipped), before, after) },
-      }),
-    }
-  })
+export function clipByValue(selection: Selection, arithmetic: Arithmetic): GradientTransformation {
+  return stateless('value', (grads, { threshold }) =>
+    clipUnevenly(grads, { threshold, arithmetic }, (grad, _, index) =>
+      selection.isSelected[index] ? clipElements(grad, threshold, arithmetic) : untouched(grad, arithmetic),
+    ),
+  )
 }
 
-type Norms = ReturnType<typeof scaledNorms>
-
-/** Cosine and number of changed elements of each tensor. No element is turned around, so all products are positive or 0. */
-function compare(raw: readonly Tensor[], clipped: readonly Tensor[], before: Norms, after: Norms) {
-  const units = tf.unstack(before.unit)
-  const unitsAfter = tf.unstack(after.unit)
-  const pairs = raw.map((grad, index) => {
-    const result = clipped[index] ?? grad
-    if (result === grad) return { dot: null, changed: tf.scalar(0) }
-    const product = tf.mul(tf.mul(grad, units[index] ?? 1), tf.mul(result, unitsAfter[index] ?? 1))
-    return { dot: total(product), changed: tf.sum(tf.cast(tf.notEqual(grad, result), 'float32')) }
-  })
-  const lengths = tf.mul<Tensor1D>(before.scaled, after.scaled)
-  const own = tf.unstack(lengths)
-  // A tensor that is left alone has the cosine 1: its product is the product of its lengths.
-  const dots = tf.stack(pairs.map(({ dot }, index) => dot ?? own[index] ?? tf.scalar(0)))
-  const cosines = tf.where(tf.equal(lengths, 0), 1, tf.minimum(tf.div(dots, positive(lengths)), 1))
+function clipElements(grad: Tensor, threshold: Tensor, { largest, ofTensor, value }: Arithmetic): ClippedTensor {
+  const clipped = operation('ClipByValue', [type('T', FLOAT32)], [grad, tf.neg(threshold), threshold])
+  const most = largest(grad)
+  const exceeds = tf.greater(most, threshold)
+  const before = ofTensor(grad, most)
+  // What is left of the largest element is known without another pass.
+  const after = ofTensor(clipped, tf.minimum(most, threshold))
   return {
-    tensorCosines: cosines as Tensor1D, // as `lengths`
-    tensorClipped: tf.stack(pairs.map(({ changed }) => changed)) as Tensor1D, // stacks scalars
+    grad: clipped,
+    norm: value(before, before.scaled),
+    normAfter: value(after, after.scaled),
+    scale: tf.where(exceeds, tf.div(threshold, most), 1),
+    engaged: tf.cast(exceeds, 'float32'),
+    cosine: cosineOf({ grad, norm: before }, { grad: clipped, norm: after }),
+    elements: tf.sum(tf.cast(tf.notEqual(grad, clipped), 'float32')),
   }
+}
+
+interface WithNorm {
+  readonly grad: Tensor
+  readonly norm: Scaled
+}
+
+/** No element is turned around, so all products are positive or 0. */
+function cosineOf(raw: WithNorm, clipped: WithNorm): Tensor {
+  const products = tf.mul(tf.mul(raw.grad, raw.norm.unit), tf.mul(clipped.grad, clipped.norm.unit))
+  const lengths = tf.mul(raw.norm.scaled, clipped.norm.scaled)
+  return tf.where(tf.equal(lengths, 0), 1, tf.minimum(tf.div(total(products), positive(lengths)), 1))
 }

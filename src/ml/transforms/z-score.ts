@@ -2,8 +2,8 @@ import type { Scalar, Tensor } from '@tensorflow/tfjs-core'
 import type { ClippingModeOf } from '../../contracts/clipping-modes.js'
 import { tf } from '../engine/tensorflow.js'
 import { filled, tensorAt } from '../optimizers/optimizer.js'
+import { type Arithmetic, exact } from './arithmetic.js'
 import { clipJointly } from './global-norm.js'
-import { positive, unscale } from './norms.js'
 import { measure } from './scaling.js'
 import type { Selection } from './selection.js'
 import type { GradientTransformation } from './transformation.js'
@@ -28,7 +28,7 @@ interface Statistics {
  * The deviation, not the variance, is the state: the square of a large norm would overflow.
  * @see Kumar et al., "ZClip: adaptive spike mitigation for LLM pre-training", 2025.
  */
-export function clipByZScore(selection: Selection, options: Options): GradientTransformation {
+export function clipByZScore(selection: Selection, arithmetic: Arithmetic, options: Options): GradientTransformation {
   const shapes = { [MEAN]: { shape: [] }, [DEVIATION]: { shape: [] }, [SEEN]: { shape: [] } }
   return {
     name: 'z-score',
@@ -36,12 +36,12 @@ export function clipByZScore(selection: Selection, options: Options): GradientTr
     init: () => filled(shapes, 0),
     update(grads, state, { threshold: zThreshold }) {
       const before = { mean: tensorAt(state, MEAN), deviation: tensorAt(state, DEVIATION), seen: tensorAt(state, SEEN) }
-      const measured = measure(grads, selection)
-      const norm = unscale(measured.joint, measured.joint.scaled)
+      const measured = measure(grads, selection, arithmetic)
+      const norm = arithmetic.value(measured.joint, measured.joint.scaled)
       const { bound, threshold, next } = judge(norm, before, zThreshold, options)
       const finite = tf.isFinite(norm)
       return {
-        ...clipJointly(grads, selection, measured, { norm: measured.joint, bound, threshold }),
+        ...clipJointly(grads, selection, { arithmetic, measured, norm: measured.joint, bound, threshold }),
         state: {
           [MEAN]: tf.where(finite, next.mean, before.mean),
           [DEVIATION]: tf.where(finite, next.deviation, before.deviation),
@@ -53,7 +53,7 @@ export function clipByZScore(selection: Selection, options: Options): GradientTr
 }
 
 /** Whether `norm` is a spike, what it is clipped to (infinity: nothing), and the statistics with it. All scalars. */
-export function judge(norm: Scalar, before: Statistics, zThreshold: Tensor, options: Options) {
+function judge(norm: Scalar, before: Statistics, zThreshold: Tensor, options: Options) {
   const { warmupSteps, epsilon, maxNorm } = options
   const { mean, deviation, seen } = before
   const isWarmup = tf.less(seen, warmupSteps)
@@ -63,14 +63,15 @@ export function judge(norm: Scalar, before: Statistics, zThreshold: Tensor, opti
   const isSpike = tf.logicalAnd(exceeds, tf.logicalNot(isWarmup))
   const target = spikeTarget({ z, zThreshold, border }, before, options)
   const limit = (value: Tensor) => (maxNorm === undefined ? value : tf.minimum(value, maxNorm))
-  const warm = withWarmup(norm, before)
-  const moved = withDecay(tf.where(isSpike, target, norm), before, options.alpha)
-  const active = options.updateOnSpike ? moved : chosen(isSpike, before, moved)
+  const moved = withNorm(tf.where(isSpike, target, norm), before, { isWarmup, alpha: options.alpha })
   const calm = tf.where(isWarmup, maxNorm ?? 0, limit(border))
   return {
     bound: limit(tf.where(isSpike, target, Number.POSITIVE_INFINITY)) as Scalar, // made of scalars
     threshold: tf.where(isSpike, limit(target), calm) as Scalar, // made of scalars
-    next: { ...chosen(isWarmup, warm, active), seen: tf.minimum(tf.add(seen, 1), warmupSteps) },
+    next: {
+      ...(options.updateOnSpike ? moved : chosen(isSpike, before, moved)),
+      seen: tf.minimum(tf.add(seen, 1), warmupSteps),
+    },
   }
 }
 
@@ -91,29 +92,21 @@ function spikeTarget(
   return tf.mul(tf.add(mean, aboveMean), thresholdFactor)
 }
 
-/** Mean and population deviation with one more number. @see Welford, "Note on a method for calculating corrected sums", 1962. */
-function withWarmup(norm: Scalar, { mean, deviation, seen }: Statistics): Moments {
-  const count = tf.add(seen, 1)
+/**
+ * Mean and deviation with one more norm x, of which the mean keeps the share k: m′ = m + (1 − k) d with d = x − m. In the warm-up, after n norms,
+ * k = n / (n + 1) and v′ = k v + k (1 − k) d², the mean and population variance of n + 1 numbers; later k = α and v′ = α v + (1 − α) (x − m′)².
+ * @see Welford, "Note on a method for calculating corrected sums", 1962.
+ */
+function withNorm(
+  norm: Tensor,
+  { mean, deviation, seen }: Statistics,
+  { isWarmup, alpha }: { isWarmup: Tensor; alpha: number },
+): Moments {
   const difference = tf.sub(norm, mean)
-  const share = tf.div(seen, count)
-  return {
-    mean: tf.add(mean, tf.div(difference, count)),
-    deviation: hypotenuse(tf.mul(deviation, tf.sqrt(share)), tf.mul(difference, tf.div(tf.sqrt(seen), count))),
-  }
-}
-
-function withDecay(norm: Tensor, { mean, deviation }: Moments, alpha: number): Moments {
-  const next = tf.add(tf.mul(mean, alpha), tf.mul(norm, 1 - alpha))
-  const difference = tf.sub(norm, next)
-  return {
-    mean: next,
-    deviation: hypotenuse(tf.mul(deviation, Math.sqrt(alpha)), tf.mul(difference, Math.sqrt(1 - alpha))),
-  }
-}
-
-/** √(a² + b²) of scalars without overflow. */
-function hypotenuse(a: Tensor, b: Tensor): Tensor {
-  const larger = tf.maximum(tf.abs(a), tf.abs(b))
-  const divisor = positive(larger)
-  return tf.mul(larger, tf.sqrt(tf.add(tf.square(tf.div(a, divisor)), tf.square(tf.div(b, divisor)))))
+  const kept = tf.where(isWarmup, tf.div(seen, tf.add(seen, 1)), alpha)
+  const added = tf.sub(1, kept)
+  const weight = tf.where(isWarmup, tf.sqrt(tf.mul(kept, added)), alpha * Math.sqrt(1 - alpha)) // x − m′ = α d
+  // √(a² + b²) as a norm: after a step of another magnitude its squares may be no floats.
+  const length = exact.ofTensor(tf.stack([tf.mul(deviation, tf.sqrt(kept)), tf.mul(difference, weight)]))
+  return { mean: tf.add(mean, tf.mul(difference, added)), deviation: exact.value(length, length.scaled) }
 }

@@ -17,11 +17,12 @@ export function inbound(layer: unknown, place: Place): string[] {
     )
   const node: unknown = nodes[0]
   const nodeAt = inside(at, 0)
-  return isJson(node) ? fromCall(node, nodeAt) : fromList(node, nodeAt)
+  const className = member(layer, 'class_name')
+  return isJson(node) ? fromCall(node, className, nodeAt) : fromList(node, className, nodeAt)
 }
 
-function fromCall(node: unknown, place: Place): string[] {
-  refuseArguments(member(node, 'kwargs'), inside(place, 'kwargs'))
+function fromCall(node: unknown, className: unknown, place: Place): string[] {
+  refuseArguments(member(node, 'kwargs'), className, inside(place, 'kwargs'))
   const args = member(node, 'args')
   const at = inside(place, 'args')
   if (!Array.isArray(args) || args.length !== 1)
@@ -41,13 +42,13 @@ function fromTensor(tensor: unknown, place: Place): string {
   )
 }
 
-function fromList(node: unknown, place: Place): string[] {
+function fromList(node: unknown, className: unknown, place: Place): string[] {
   if (!Array.isArray(node)) throw problemAt(place, 'must be a list of ["name", 0, 0, {}]')
   // A single input may stand without the list around it.
   const entries: unknown[] = typeof node[0] === 'string' ? [node] : node
   return entries.map((entry, index) => {
     const at = inside(place, index)
-    if (Array.isArray(entry)) refuseArguments(entry[3] ?? {}, inside(at, 3))
+    if (Array.isArray(entry)) refuseArguments(entry[3] ?? {}, className, inside(at, 3))
     return firstOutput(entry, at)
   })
 }
@@ -64,15 +65,19 @@ function firstOutput(history: unknown, place: Place): string {
   return name
 }
 
-/** Arguments of a call besides tensors, such as `initial_state`; a mask or a mode that is left open is none. */
-function refuseArguments(kwargs: unknown, place: Place): void {
+/**
+ * Arguments of a call besides tensors, such as `initial_state`. What is left open is none; nor is `training: false`, which Keras 3 writes for
+ * layers whose `call` has it as the default. That of BatchNormalization has not: there it stands for statistics that are frozen.
+ */
+function refuseArguments(kwargs: unknown, className: unknown, place: Place): void {
   if (!isJson(kwargs)) throw problemAt(place, 'must be an object')
   for (const [name, value] of Object.entries(kwargs)) {
-    const open = value === null || (Array.isArray(value) && value.every((item) => item === null))
-    if (!open)
+    const isOpen = value === null || (Array.isArray(value) && value.every((item) => item === null))
+    const isDefault = name === 'training' && value === false && className !== 'BatchNormalization'
+    if (!isOpen && !isDefault)
       throw problemAt(
         inside(place, name),
-        `the layer is called with ${excerpt(name)}, which is not supported; leave it out`,
+        `the layer is called with ${name}=${excerpt(value)}, which is not supported; leave it out`,
       )
   }
 }

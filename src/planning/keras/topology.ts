@@ -4,6 +4,7 @@ import { classNameOf, configOf } from './layer.js'
 
 /** More are refused before anything is made of them. */
 const MAX_LAYERS = 501
+const MAX_AXES = 4
 
 /** A layer of a topology as it stands there. */
 export interface KerasNode {
@@ -46,6 +47,8 @@ function sequential(topology: Json, place: Place): Topology {
   const explicit = isInput(first)
   const second = others.find(isInput)
   if (second) throw problemAt(second.place, 'a Sequential model has one input, and it comes first')
+  if (explicit && others.length === 0)
+    throw problemAt(first.place, 'no layer follows the input; add one that gives the output')
   const built = member(config, 'build_input_shape') ?? member(member(topology, 'build_config'), 'input_shape')
   return { inputShape: inputShapeOf(first, built), nodes: explicit ? others : all }
 }
@@ -94,11 +97,14 @@ function inputShapeOf(first: KerasNode, built: unknown): number[] {
   if (!Array.isArray(shape))
     throw problemAt(at, 'has no batch_shape: begin the model with an Input layer that has a shape')
   const extents: unknown[] = shape.slice(1)
+  const shown = `the shape of an example is ${excerpt(extents)}`
   if (extents.length === 0 || !extents.every((extent): extent is number => Number.isInteger(extent)))
     throw problemAt(
       at,
-      `the shape of an example is ${excerpt(extents)}; every extent must be a fixed number, so give Input the length of your sequences or the size of your images`,
+      `${shown}; every extent must be a fixed number, so give Input the length of your sequences or the size of your images`,
     )
+  if (extents.length > MAX_AXES || extents.some((extent) => extent < 1))
+    throw problemAt(at, `${shown}; it must have 1 to ${MAX_AXES} extents, each at least 1`)
   return extents
 }
 

@@ -4,7 +4,7 @@ import { isSeriesName } from '../../../src/contracts/metric.js'
 import { parse } from '../../../src/contracts/parse.js'
 import type { Outputs } from '../../../src/ml/engine/types.js'
 import type { LedgerState } from '../../../src/ml/ledger/ledger.js'
-import { MAX_POINTS } from '../../../src/ml/ledger/series.js'
+import { MAX_POINTS, measuredEvery } from '../../../src/ml/ledger/series.js'
 import { makeRandom } from '../../../src/random.js'
 import { courseOf, ledgerOf, type MadeUpJob, modelOf, outputsOf, TWO_LAYERS } from './support.js'
 
@@ -26,7 +26,6 @@ function randomSteps(job: MadeUpJob, count: number): Outputs[] {
       tensorNorms,
       clipScale,
       threshold: 1,
-      cosine: isValue ? random.uniform() : 1,
       ...(isValue && {
         tensorNormsAfter: tensorNorms.map((norm) => norm * clipScale),
         tensorCosines: tensorNorms.map(() => random.uniform()),
@@ -129,14 +128,15 @@ describe('layers', () => {
         tensorNormsAfter: [3, 2, 0, 2],
         tensorCosines: [1, 0.5, 1, 1],
         tensorClipped: [0, 2, 0, 0],
-        clipScale: 0.8,
-        cosine: 0.7,
+        clipScale: 0.5,
       }),
     )
     const dense1 = ledger.report(0).layers[0]
     expect(dense1?.clippedShare).toBe(2 / 8) // of the 6 + 2 elements of TWO_LAYERS
     // (3 · 3 + 4 · 2 · 0.5) / (√(3² + 4²) · √(3² + 2²))
     expect(dense1?.meanCosine).toBeCloseTo(13 / (5 * Math.sqrt(13)), 12)
+    // With dense-3, which is left alone: (13 + 2 · 2) / (√(5² + 2²) · √(13 + 2²))
+    expect(ledger.report(0).cosine?.mean).toBeCloseTo(17 / (Math.sqrt(29) * Math.sqrt(17)), 12)
     expect(ledger.series(0)).toMatchObject({ 'clipping.dense-1.clippedShare': 0.25, 'clipping.dense-3.cosine': 1 })
   })
 
@@ -197,6 +197,63 @@ describe('series', () => {
   })
 })
 
+describe('a mode that turns gradients', () => {
+  const clipping = { mode: 'value', maxValue: 1 }
+  /** One tensor of four is clipped; nothing else is said of a step that is not measured. */
+  const {
+    tensorClipped: _,
+    tensorScales: __,
+    ...unmeasured
+  } = outputsOf({
+    ...{ tensorNorms: [3, 4, 0, 2], tensorClipped: [0, 1, 0, 0], clipScale: 0.5 },
+  })
+
+  it.each([
+    [1, 1],
+    [50, 1],
+    [51, 2],
+    [2000, 40],
+    [2500, 50],
+    [100_000, 50],
+    [100_001, 51],
+  ])('is measured in a job of %i steps at every %i-th', (steps, stride) => {
+    expect(measuredEvery('value', steps)).toBe(stride)
+    expect(measuredEvery('adaptive', steps)).toBe(stride)
+    expect(measuredEvery('norm', steps)).toBe(1)
+    expect(Math.ceil(steps / stride)).toBeLessThanOrEqual(MAX_POINTS)
+  })
+
+  it('has norms and engagement of every step, and the rest of the measured ones', () => {
+    const ledger = ledgerOf({ clipping, steps: 100 })
+    const measured = (cosine: number) =>
+      outputsOf({
+        ...{ tensorNorms: [3, 4, 0, 2], tensorScales: [1, 0.5, 1, 1], tensorNormsAfter: [3, 2, 0, 2] },
+        ...{ tensorCosines: [1, cosine, 1, 1], tensorClipped: [0, 1, 0, 0], clipScale: 0.5 },
+      })
+    ledger.add(0, measured(0.5))
+    ledger.add(1, unmeasured)
+    ledger.add(2, measured(0.75))
+    expect(Object.keys(ledger.series(2)).length).toBe(12)
+    ledger.add(3, unmeasured)
+    expect(ledger.series(3)).toEqual({
+      ...{ 'clipping.dense-1.norm': 5, 'clipping.dense-1.engaged': 1 },
+      ...{ 'clipping.dense-3.norm': 2, 'clipping.dense-3.engaged': 0 },
+    })
+    const { steps, measuredSteps, engagement, scale, cosine, layers } = ledger.report(0)
+    expect({ steps, measuredSteps, engaged: engagement.steps }).toEqual({ steps: 4, measuredSteps: 2, engaged: 4 })
+    expect(scale.whileEngaged).toMatchObject({ min: 0.5, max: 0.5 })
+    expect(scale.meanEffective).toBeCloseTo(Math.sqrt(17 / 29), 12)
+    // (3 · 3 + 4 · 2 · c + 2 · 2) / (√29 · √17) for c = 0.5 and 0.75
+    expect(cosine?.mean).toBeCloseTo(18 / Math.sqrt(29 * 17), 12)
+    expect(cosine?.min).toBeCloseTo(17 / Math.sqrt(29 * 17), 12)
+    expect(layers[0]).toMatchObject({ engagement: 1, clippedShare: 1 / 8, meanScale: Math.sqrt(13) / 5 })
+  })
+
+  it('needs the figures of a measured step', () => {
+    expect(() => ledgerOf({ clipping, steps: 100 }).add(0, unmeasured)).toThrow(/'tensorScales', the ledger expects 4/)
+  })
+})
+
 describe('engagement', () => {
   it('is told over time, with first, last and longest run', () => {
     const norms = [1, 3, 3, 1, 1, 3, 3, 3, 1, 1]
@@ -252,9 +309,7 @@ it('tells what shadows would have done', () => {
 
 it('refuses outputs that do not fit and a state of another model', () => {
   const ledger = ledgerOf({ clipping: { mode: 'value', maxValue: 1 }, steps: 1 })
-  expect(() => ledger.add(0, outputsOf({ tensorNorms: [1, 1, 1, 1] }))).toThrow(
-    /'tensorNormsAfter', the ledger expects 4/,
-  )
+  expect(() => ledger.add(0, outputsOf({ tensorNorms: [1, 1, 1, 1] }))).toThrow(/'tensorEngaged', the ledger expects 4/)
   const state = courseOf([1], 2).state()
   expect(() => ledgerOf({ clipping: GLOBAL, model: TWO_LAYERS, steps: 1, state })).toThrow(
     expect.objectContaining({ code: 'CHECKPOINT_INVALID' }),

@@ -25,13 +25,12 @@ export function modelOf(layers: Readonly<Record<string, readonly number[]>>): Le
   }
 }
 
-/** What a step says. Without `tensorScales`, all tensors have the factor `clipScale`. */
+/** What a step says. Without `tensorScales`, all tensors have the factor `clipScale`; with `tensorClipped`, those with an element that was clipped are engaged. */
 export interface MadeUpStep {
   readonly tensorNorms: readonly number[]
   readonly tensorScales?: readonly number[]
   readonly clipScale?: number
   readonly threshold?: number
-  readonly cosine?: number
   readonly tensorNormsAfter?: readonly number[]
   readonly tensorCosines?: readonly number[]
   readonly tensorClipped?: readonly number[]
@@ -50,12 +49,11 @@ export function outputsOf(step: MadeUpStep): Outputs {
     clipScale: [clipScale],
     clipped: [isClipped ? 1 : 0],
     threshold: [step.threshold ?? 0],
-    cosine: [step.cosine ?? 1],
     tensorNorms,
     tensorScales: scales,
     ...(tensorNormsAfter && { tensorNormsAfter }),
     ...(tensorCosines && { tensorCosines }),
-    ...(tensorClipped && { tensorClipped }),
+    ...(tensorClipped && { tensorClipped, tensorEngaged: tensorClipped.map((count) => (count > 0 ? 1 : 0)) }),
     ...(shadow && { shadow }),
   }
   return Object.fromEntries(Object.entries(vectors).map(([name, values]) => [name, Float32Array.from(values)]))
@@ -63,7 +61,7 @@ export function outputsOf(step: MadeUpStep): Outputs {
 
 export interface MadeUpJob {
   readonly clipping: Record<string, unknown>
-  readonly optimizer?: { readonly kind: OptimizerKind; readonly l2: number }
+  readonly optimizer?: { readonly kind: OptimizerKind; readonly l2: number } | undefined
   readonly model?: LedgerOptions['model']
   readonly steps: number
   readonly state?: LedgerState
@@ -83,7 +81,12 @@ export function ledgerOf({ clipping, optimizer, model, steps, state }: MadeUpJob
 export function courseOf(
   norms: readonly number[],
   maxNorm: number,
-  job: { clipping?: Record<string, unknown>; optimizer?: MadeUpJob['optimizer'] } = {},
+  job: {
+    clipping?: Record<string, unknown>
+    optimizer?: MadeUpJob['optimizer']
+    /** What each step says of the shadow. */
+    shadow?: readonly number[]
+  } = {},
 ): Ledger {
   const clipping = job.clipping ?? { mode: 'global-norm', maxNorm }
   const ledger = ledgerOf({
@@ -94,7 +97,11 @@ export function courseOf(
   })
   norms.forEach((norm, step) => {
     const clipScale = norm > maxNorm ? maxNorm / norm : 1
-    ledger.add(step, outputsOf({ tensorNorms: [norm], clipScale, threshold: Number.isFinite(maxNorm) ? maxNorm : 0 }))
+    const threshold = Number.isFinite(maxNorm) ? maxNorm : 0
+    ledger.add(
+      step,
+      outputsOf({ tensorNorms: [norm], clipScale, threshold, ...(job.shadow && { shadow: job.shadow }) }),
+    )
   })
   return ledger
 }

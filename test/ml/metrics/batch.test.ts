@@ -153,6 +153,12 @@ describe('finishMetric', () => {
     expect(finishMetric('root-mean-squared-error', mean)).toBeCloseTo(Math.sqrt(25 / 12), 6)
   })
 
+  it('gives no number where it would be infinite', () => {
+    expect(finishMetric('perplexity', 709)).toBeCloseTo(Math.exp(709), -300)
+    expect(finishMetric('perplexity', 710)).toBeNull()
+    expect(finishMetric('root-mean-squared-error', Number.POSITIVE_INFINITY)).toBeNull()
+  })
+
   it('mean-absolute-error sums the mean of each example: (1 + 2) / 2 + 0 = 1.5', () =>
     tidily(() => {
       const metric = makeMetric('mean-absolute-error', 'huber')

@@ -50,6 +50,18 @@ describe('layers', () => {
     expect(gradient).toEqual([10, 0, 101])
   })
 
+  it('time-distributed as the last layer leaves out the softmax of its inner layer under a cross-entropy', () => {
+    const layer = { type: 'time-distributed', layer: { type: 'dense', units: 2, activation: 'softmax' } }
+    const parsed = parse(LayersModel, { kind: 'layers', inputShape: [2, 2], layers: [layer] })
+    if (!parsed.ok) throw new Error(JSON.stringify(parsed.errors))
+    const logits = buildModel(expandModel(parsed.value), 'sparse-categorical-crossentropy')
+    const weights = { 'time-distributed-1/kernel': [1, 0, 0, 1], 'time-distributed-1/bias': [0, 0] }
+    expect(run(logits, weights, { shape: [1, 2, 2], values: [1, 2, 3, 4] }).values).toEqual([1, 2, 3, 4])
+    const probabilities = buildModel(expandModel(parsed.value), 'kl-divergence')
+    const [first = 0] = run(probabilities, weights, { shape: [1, 2, 2], values: [1, 2, 3, 4] }).values
+    expect(first).toBeCloseTo(1 / (1 + Math.E), 6)
+  })
+
   it('time-distributed: as the inner layer on each step', () => {
     const inner = { type: 'conv2d', filters: 2, kernelSize: 2 }
     const kernel = numbers(8)

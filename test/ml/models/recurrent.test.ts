@@ -103,11 +103,11 @@ describe.each(Object.entries(LAYERS))('%s', (name, layer) => {
   it.each([
     { batch: 3, length: 5, returnSequences: false, goBackwards: false, hasBias: true },
     { batch: 19, length: 4, returnSequences: true, goBackwards: true, hasBias: true },
-    { batch: 16, length: 6, returnSequences: true, goBackwards: false, hasBias: false },
+    { batch: 32, length: 6, returnSequences: true, goBackwards: false, hasBias: false },
     { batch: 249, length: 3, returnSequences: true, goBackwards: false, hasBias: true },
     { batch: 17, length: 101, returnSequences: false, goBackwards: true, hasBias: true },
     { batch: 2, length: 103, returnSequences: true, goBackwards: false, hasBias: true },
-    { batch: 16, length: 300, returnSequences: false, goBackwards: false, hasBias: false },
+    { batch: 32, length: 300, returnSequences: false, goBackwards: false, hasBias: false },
   ])('has the gradient of automatic differentiation: $batch examples of $length steps', (shape) => {
     const { returnSequences, goBackwards } = shape
     const state = exampleOf(name, shape)
@@ -122,7 +122,7 @@ describe.each(Object.entries(LAYERS))('%s', (name, layer) => {
 
   it('takes a graph of constant size for long sequences', () => {
     const sizes = [101, 400].map((length) => {
-      const state = exampleOf(name, { batch: 16, length, returnSequences: false, hasBias: true })
+      const state = exampleOf(name, { batch: 32, length, returnSequences: false, hasBias: true })
       const node = vi.spyOn(GraphBuilder.prototype, 'node')
       compile(state, { probe: { inputs: {}, step: probe(layer, options) } }).close()
       const size = node.mock.calls.length
@@ -133,7 +133,7 @@ describe.each(Object.entries(LAYERS))('%s', (name, layer) => {
   })
 
   it('leaves no tensor behind', () => {
-    const state = exampleOf(name, { batch: 16, length: 110, returnSequences: true, hasBias: true })
+    const state = exampleOf(name, { batch: 32, length: 110, returnSequences: true, hasBias: true })
     const session = compile(state, {
       probe: { inputs: {}, step: probe(layer, { ...options, returnSequences: true }) },
     })

@@ -43,11 +43,7 @@ describe.each(MODES.map((spec) => [nameOf(spec), spec] as const))('%s', (_, spec
         clipSteps(spec, steps).forEach(({ grads, info }, step) => {
           if (scalar(info.clipped) === 1) expect(scalar(info.clipScale)).toBeLessThanOrEqual(1)
           else {
-            expect([scalar(info.clipped), scalar(info.clipScale), scalar(info.cosine)]).toEqual([
-              0,
-              1,
-              expect.closeTo(1, 5),
-            ])
+            expect([scalar(info.clipped), scalar(info.clipScale)]).toEqual([0, 1])
             expect(grads).toEqual(steps[step])
           }
         })
@@ -55,7 +51,7 @@ describe.each(MODES.map((spec) => [nameOf(spec), spec] as const))('%s', (_, spec
       few,
     ))
 
-  it('records norms before and after, scales, and the cosine between the two', () =>
+  it('records norms before and after, scales, and where elements of a tensor differ in them the cosines', () =>
     fc.assert(
       fc.property(sequences(), (steps) => {
         clipSteps(spec, steps).forEach(({ grads, info }, step) => {
@@ -76,9 +72,12 @@ describe.each(MODES.map((spec) => [nameOf(spec), spec] as const))('%s', (_, spec
               after,
               1e-6 * norm + lost,
             )
-            if (info.tensorNormsAfter !== undefined) close(info.tensorNormsAfter[i] ?? Number.NaN, after, lost)
+            if (info.tensorNormsAfter === undefined) return
+            close(info.tensorNormsAfter[i] ?? Number.NaN, after, lost)
+            if (list.some((x, at) => x !== grads[name]?.[at])) expect(info.tensorEngaged?.[i]).toBe(1)
+            const expected = cosine({ list }, { list: grads[name] ?? list })
+            expect(Math.abs((info.tensorCosines?.[i] ?? Number.NaN) - expected)).toBeLessThanOrEqual(1e-5)
           })
-          expect(Math.abs(scalar(info.cosine) - cosine(raw, grads))).toBeLessThanOrEqual(1e-5)
         })
       }),
       few,
@@ -155,13 +154,13 @@ describe('value', () => {
       }),
     ))
 
-  it('cuts (3, −4, 1) at 2 to (2, −2, 1): two elements, cosine (6 + 8 + 1) / (√26 · 3)', () => {
+  it('cuts (3, −4, 1) at 2 to (2, −2, 1): two elements, one by half, cosine (6 + 8 + 1) / (√26 · 3)', () => {
     const { grads, info } = clipOnce(specOf({ mode: 'value', maxValue: 2 }), { w: Float32Array.of(3, -4, 1) })
     expect(grads.w).toEqual(Float32Array.of(2, -2, 1))
-    expect(scalar(info.clipScale)).toBeCloseTo(3 / Math.sqrt(26), 6)
-    expect(scalar(info.tensorClipped)).toBe(2)
+    expect(scalar(info.clipScale)).toBe(0.5)
+    expect(scalar(info.tensorScales)).toBeCloseTo(3 / Math.sqrt(26), 6)
+    expect([scalar(info.tensorEngaged), scalar(info.tensorClipped)]).toEqual([1, 2])
     expect(scalar(info.tensorCosines)).toBeCloseTo(15 / (Math.sqrt(26) * 3), 6)
-    expect(scalar(info.cosine)).toBeCloseTo(15 / (Math.sqrt(26) * 3), 6)
   })
 })
 

@@ -17,7 +17,7 @@ describe('percentileOf', () => {
         fc.integer({ min: 0, max: 100 }),
         (list, p, q) =>
           tidily(() => {
-            const values = tf.tensor1d([...list, 0, 0])
+            const values = tf.tensor1d([...list.toSorted((a, b) => b - a), 0, 0])
             const at = (percentile: number) =>
               numberOf(percentileOf(values, tf.scalar(list.length), tf.scalar(percentile)))
             expect(at(0)).toBe(Math.min(...list))
@@ -30,7 +30,7 @@ describe('percentileOf', () => {
   it('is linear between neighbours: 25 % of (1, 3, 8) is 2', () => {
     // rank 0.25 · 2 = 0.5: half way from 1 to 3
     tidily(() => {
-      expect(numberOf(percentileOf(tf.tensor1d([8, 1, 3, 0]), tf.scalar(3), tf.scalar(25)))).toBe(2)
+      expect(numberOf(percentileOf(tf.tensor1d([8, 3, 1, 0]), tf.scalar(3), tf.scalar(25)))).toBe(2)
     })
   })
 })
@@ -42,8 +42,27 @@ describe('auto', () => {
     expect(steps.map(({ info }) => scalar(info.threshold))).toEqual([4, 3, 4, 8])
     expect(steps.map(({ grads }) => scalar(grads.w))).toEqual([4, 2, 4, 8])
     expect(steps[3]?.state['clipping/history']).toEqual(Float32Array.of(8, 10, 2))
+    expect(steps[3]?.state['clipping/sorted']).toEqual(Float32Array.of(10, 8, 2))
     expect(scalar(steps[3]?.state['clipping/filled'])).toBe(3)
   })
+
+  it('keeps the last norms in order, whatever they are', () =>
+    fc.assert(
+      fc.property(
+        // Few different ones: equal norms come and go.
+        fc.array(fc.nat(4), { minLength: 1, maxLength: 12 }),
+        fc.integer({ min: 1, max: 5 }),
+        (list, historySize) => {
+          const steps = clipSteps(specOf({ mode: 'auto', percentile: 50, historySize }), norms(...list))
+          steps.forEach(({ state }, step) => {
+            const last = list.slice(0, step + 1).slice(-historySize)
+            const padding = Array.from({ length: historySize - last.length }, () => 0)
+            expect([...(state['clipping/history'] ?? [])]).toEqual([...last.toReversed(), ...padding])
+            expect([...(state['clipping/sorted'] ?? [])]).toEqual([...last.toSorted((a, b) => b - a), ...padding])
+          })
+        },
+      ),
+    ))
 })
 
 describe('z-score', () => {

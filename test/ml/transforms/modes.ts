@@ -5,6 +5,7 @@ import { parse } from '../../../src/contracts/parse.js'
 import type { StoredTensors } from '../../../src/formats/safetensors.js'
 import { tf } from '../../../src/ml/engine/tensorflow.js'
 import type { Tensors } from '../../../src/ml/engine/types.js'
+import { type Arithmetic, exact } from '../../../src/ml/transforms/arithmetic.js'
 import { makeClipping } from '../../../src/ml/transforms/clipping.js'
 import { baseThreshold } from '../../../src/ml/transforms/threshold.js'
 import { tidily, toTensors, type Values, valuesOf } from '../tensors.js'
@@ -41,10 +42,15 @@ export const nameOf = (spec: ClippingMode): string =>
   )
 
 /** A run of a mode in which every step has gradients of its own; what it makes of them, records and remembers. */
-export function clipSteps(spec: ClippingMode, steps: readonly Values[], weights = steps[0] ?? {}) {
+export function clipSteps(
+  spec: ClippingMode,
+  steps: readonly Values[],
+  weights = steps[0] ?? {},
+  arithmetic: Arithmetic = exact,
+) {
   return tidily(() => {
     const params = toTensors(weights)
-    const clipping = makeClipping(spec, params)
+    const clipping = makeClipping(spec, params, arithmetic)
     let state = tensorsOf(clipping.init(params))
     return steps.map((values, step) => {
       const context = { params, step: tf.scalar(step, 'int32'), threshold: tf.scalar(baseThreshold(spec)) }

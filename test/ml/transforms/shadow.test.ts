@@ -38,9 +38,13 @@ describe('shadow', () => {
   it('keeps the state of each under a name of its own', () => {
     const mode = { mode: 'auto', historySize: 2 }
     const params = { w: { shape: [3] } }
-    const clipping = makeClipping(specOf({ ...mode, shadow: [mode, { mode: 'none' }, { mode: 'ada-gc' }] }), params)
+    const clipping = makeClipping(
+      specOf({ ...mode, shadow: [mode, { mode: 'value', maxValue: 1 }, { mode: 'ada-gc' }] }),
+      params,
+    )
     expect(Object.keys(clipping.init(params))).toEqual([
-      ...['clipping/history', 'clipping/filled', 'clipping/shadow-0/history', 'clipping/shadow-0/filled'],
+      ...['clipping/history', 'clipping/sorted', 'clipping/filled'],
+      ...['clipping/shadow-0/history', 'clipping/shadow-0/sorted', 'clipping/shadow-0/filled'],
       ...['clipping/shadow-2/norms', 'clipping/shadow-2/seen'],
     ])
     expect(Object.keys(clipping.stateShapes(params))).toEqual(Object.keys(clipping.init(params)))

@@ -113,7 +113,7 @@ function accuracies({ input, expected, tolerance }: ReferenceCase): Outcome {
 
 function batchMetric(name: BatchMetricName, outputs: Tensor, labels: Tensor): number {
   const sum = scalarOf(makeMetric(name, 'kl-divergence')(outputs, labels))
-  return finishMetric(name, sum / (labels.shape[0] ?? 0))
+  return finishMetric(name, sum / (labels.shape[0] ?? 0)) ?? Number.NaN
 }
 
 function confusion({ input, params, expected }: ReferenceCase): Outcome {

@@ -12,7 +12,7 @@ const UNROLLED_UP_TO = 100
 const ROWS_PER_CHAIN = 64
 const MAX_CHAINS = 4
 /** Below, the parts would be too small to pay for their operations. */
-const SMALLEST_SPLIT = 16
+const SMALLEST_SPLIT = 32
 
 interface Chain {
   /** First example, and number of examples. */
