@@ -66,7 +66,9 @@ await main(async () => {
 
   await ensureEngine()
 
-  const sources = ['src', 'bench', 'examples', 'test/reference'].flatMap((folder) => filesUnder(path.join(root, folder), '.ts'))
+  const sources = ['src', 'bench', 'examples', 'test/reference'].flatMap((folder) =>
+    filesUnder(path.join(root, folder), '.ts'),
+  )
   await whenChanged(
     'build',
     [...sources, path.join(root, 'tsconfig.json'), path.join(root, 'tsconfig.build.json')],

@@ -5,6 +5,7 @@ import type { BuiltinSource, Dataset } from '../contracts/dataset.js'
 import { type JobEvent, TERMINAL_EVENTS } from '../contracts/event.js'
 import type { MetricSeries } from '../contracts/metric.js'
 import type { Problem } from '../contracts/problem.js'
+import type { PruningReport } from '../contracts/pruning-report.js'
 import type { JobProgress, JobStatus, TrainingJob } from '../contracts/training-job.js'
 import { parseEventStream, type StreamedEvent } from './event-stream.js'
 
@@ -44,6 +45,7 @@ export interface Client {
   download(id: string, artifact: string): Promise<Uint8Array>
   metrics(id: string, names: readonly string[]): Promise<MetricSeries[]>
   clippingReport(id: string): Promise<ClippingReport>
+  pruningReport(id: string): Promise<PruningReport>
   /** Follows the event stream to the end of the job and returns it then. */
   watch(id: string, listener: JobListener): Promise<TrainingJob>
 }
@@ -133,6 +135,7 @@ export function makeClient({ url, apiKey }: ClientOptions): Client {
     metrics: async (id, names) =>
       (await json<{ data: MetricSeries[] }>(`${jobPath(id)}/metrics?names=${names.join(',')}`)).data,
     clippingReport: (id) => json(`${jobPath(id)}/reports/clipping`),
+    pruningReport: (id) => json(`${jobPath(id)}/reports/pruning`),
     async watch(id, listener) {
       let after = 0
       for (let failures = 0; ; failures++) {

@@ -86,7 +86,7 @@ export function jobTable(jobs: readonly TrainingJob[]): string {
   return formatTable([['id', 'status', 'step', 'failure', 'name'], ...rows], ['left', 'left', 'right', 'left', 'left'])
 }
 
-function jobId(text: string): string {
+export function jobId(text: string): string {
   if (!/^job_[0-9a-f-]{36}$/.test(text)) throw new InvalidArgumentError('A job id begins with job_.')
   return text
 }

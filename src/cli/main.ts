@@ -9,6 +9,7 @@ import { addApi, addWorker } from './processes.js'
 import { runProgram } from './run-program.js'
 import { addServe } from './serve.js'
 import { addSubmit } from './submit.js'
+import { addVerify } from './verify.js'
 
 const program = new Command('espalier')
   .description('Training service: gradient clipping and pruning of neural networks over HTTP')
@@ -16,6 +17,7 @@ const program = new Command('espalier')
   .showHelpAfterError('(--help shows what is possible)')
   .exitOverride()
 
-for (const add of [addServe, addApi, addWorker, addSubmit, addJobs, addKeys, addDemo, addDoctor]) add(program)
+for (const add of [addServe, addApi, addWorker, addSubmit, addJobs, addKeys, addDemo, addDoctor, addVerify])
+  add(program)
 
 await runProgram(program)

@@ -9,7 +9,8 @@ const EVENT_TYPES = [
   'training.non-finite', // a gradient or the loss was NaN or infinite; data: {step, occurrences, policy, budget, where?, learningRateFactor?, restoredStep?}
   'training.stopped-early', // data: {step, reason, monitor, best, bestStep}
   'learning-rate.reduced', // by the plateau schedule; data: {step, factor}
-  'pruning.updated', // data: {step, sparsity, removed, total}
+  'pruning.updated', // data: {step, sparsity, removed, total, updates: [{name, pieces, removed, threshold}], masksSha256}
+  'pruning.compacted', // the network was rebuilt smaller; data: {step, parameters: {before, after}, certificate}
   'training.pins-changed', // resumed under other pins, so the bits may differ; data: {before, now}
   'checkpoint.saved', // data: {step, bytes}
   'job.cancel-requested',

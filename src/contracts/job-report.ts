@@ -1,8 +1,10 @@
 import type { ClippingReport } from './clipping-report.js'
+import type { PruningReport } from './pruning-report.js'
 
 /** Reports that a running job keeps up to date, by kind. */
 export interface ReportBodies {
   readonly clipping: ClippingReport
+  readonly pruning: PruningReport
 }
 /** One of the reports of a job. */
 export type ReportKind = keyof ReportBodies

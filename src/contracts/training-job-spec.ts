@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox'
 import { ClippingSpec } from './clipping.js'
 import { EarlyStopping, MONITORS } from './early-stopping.js'
+import { EXPORT_FORMAT_NAMES, EXPORT_FORMATS } from './export-format.js'
 import { DatasetId } from './ids.js'
 import { ClassWeights, LOSSES, LossOptions } from './loss.js'
 import { METRICS } from './metric-name.js'
@@ -9,7 +10,6 @@ import { OptimizerSpec } from './optimizer.js'
 import { PruningSpec } from './pruning.js'
 
 const strict = { additionalProperties: false }
-const EXPORTS = ['safetensors', 'sparse'] as const
 
 const Validation = Type.Object(
   {
@@ -164,7 +164,12 @@ export const TrainingJobSpec = Type.Object(
     pruning: Type.Optional(PruningSpec),
     checkpoints: Checkpoints,
     sampling: Type.Optional(Sampling),
-    exports: Type.Array(Type.Enum([...EXPORTS]), { uniqueItems: true, minItems: 1, default: ['safetensors'] }),
+    exports: Type.Array(Type.Enum(EXPORT_FORMAT_NAMES), {
+      uniqueItems: true,
+      minItems: 1,
+      default: ['safetensors'],
+      description: `Files to deliver. ${EXPORT_FORMAT_NAMES.map((name) => `\`${name}\`: ${EXPORT_FORMATS[name]}`).join('; ')}`,
+    }),
     engine: Type.Object(
       {
         xla: Type.Enum(['auto', 'always', 'never'], {

@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox'
+import { EnginePins } from './engine-pins.js'
 import { JobId, Timestamp } from './ids.js'
 import { TrainingJobSpec } from './training-job-spec.js'
 
@@ -40,20 +41,6 @@ export const JobProgress = Type.Object(
 )
 export type JobProgress = Static<typeof JobProgress>
 
-/** What has to be equal for a run to repeat bit for bit. */
-export const EnginePins = Type.Object(
-  {
-    tensorflow: Type.String({ examples: ['2.21.0'] }),
-    device: Type.Enum(['cpu', 'gpu']),
-    intraOpThreads: Type.Integer({ description: 'Threads of one operation' }),
-    oneDnn: Type.Boolean({ description: 'Kernels of oneDNN are in use' }),
-    xla: Type.Boolean({ description: 'Steps are compiled by XLA' }),
-    seed: Type.Integer({ description: 'Of the spec' }),
-  },
-  strict,
-)
-export type EnginePins = Static<typeof EnginePins>
-
 const means = Type.Record(Type.String(), Type.Number())
 
 const LayerSparsity = Type.Object(
@@ -89,6 +76,19 @@ export const JobResult = Type.Object(
     bytes: Type.Object(
       { dense: count('As safetensors'), gzip: count('The same, gzipped'), sparse: count('As the sparse container') },
       { ...strict, description: 'Size of the weights, measured' },
+    ),
+    quantized: Type.Array(
+      Type.Object(
+        {
+          format: Type.Enum(['float16', 'int8']),
+          bytes: count('Of the file'),
+          means: Type.Union([means, Type.Null()], {
+            description: 'Loss and metrics of the rounded weights, on the rows held out, else on the test split',
+          }),
+        },
+        strict,
+      ),
+      { description: 'What the quantized files among the exports cost' },
     ),
     weightsSha256: Type.String({ description: 'Of the safetensors file, in hex' }),
     msPerStep: Type.Number({

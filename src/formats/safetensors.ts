@@ -18,25 +18,47 @@ const LENGTH_BYTES = 8
 /** The limit of the reference implementation; a larger header is an attack or a mistake. */
 const MAX_HEADER_BYTES = 100_000_000
 
+/** A tensor of any type that can be written; `values` are the bits, row-major. */
+export interface TypedTensor {
+  readonly dtype: keyof typeof WIDTH
+  readonly shape: readonly number[]
+  readonly values: TensorValues | Uint16Array | Int8Array
+}
+
+/** Bytes of an element. */
+const WIDTH = { F32: 4, I32: 4, F16: 2, I8: 1, U8: 1 } as const
+
 /**
  * The safetensors format of Hugging Face: 8 bytes header length, JSON header, values. The same tensors give the same bytes whatever
- * the order of the record: four-byte types come first (so that every value is aligned), and names are in code unit order.
+ * the order of the record: wide types come first (so that every value is aligned), and names are in code unit order.
  * @throws FormatError if values and shape of a tensor disagree.
  */
 export function encodeSafetensors(tensors: StoredTensors, metadata: Readonly<Record<string, string>> = {}): Uint8Array {
+  const typed = Object.entries(tensors).map(([name, { type, shape, values }]) => {
+    if (typeOf(values) !== type)
+      throw new FormatError(`tensor ${name}: values do not fit ${type} [${shape.join(', ')}]`)
+    return [name, { dtype: DTYPE[type], shape, values }] as const
+  })
+  return encodeTyped(Object.fromEntries(typed), metadata)
+}
+
+/** The same for tensors of further types, which are only written. */
+export function encodeTyped(
+  tensors: Readonly<Record<string, TypedTensor>>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array {
   const entries = Object.entries(tensors).sort(byWidthThenName)
   const header: [string, unknown][] = []
   if (Object.keys(metadata).length > 0) {
     header.push(['__metadata__', Object.fromEntries(Object.entries(metadata).sort(([a], [b]) => compare(a, b)))])
   }
   let offset = 0
-  for (const [name, tensor] of entries) {
+  for (const [name, { dtype, shape, values }] of entries) {
     if (name === '__metadata__') throw new FormatError('a tensor cannot be named __metadata__')
-    const bytes = elementCount(name, tensor.shape) * BYTES_PER_ELEMENT[tensor.type]
-    if (bytes !== tensor.values.byteLength || typeOf(tensor.values) !== tensor.type) {
-      throw new FormatError(`tensor ${name}: values do not fit ${tensor.type} [${tensor.shape.join(', ')}]`)
-    }
-    header.push([name, { dtype: DTYPE[tensor.type], shape: [...tensor.shape], data_offsets: [offset, offset + bytes] }])
+    const bytes = elementCount(name, shape) * WIDTH[dtype]
+    if (bytes !== values.byteLength)
+      throw new FormatError(`tensor ${name}: values do not fit ${dtype} [${shape.join(', ')}]`)
+    header.push([name, { dtype, shape: [...shape], data_offsets: [offset, offset + bytes] }])
     offset += bytes
   }
 
@@ -139,8 +161,8 @@ function typeOf(values: TensorValues): TensorType {
   return values instanceof Int32Array ? 'int32' : 'uint8'
 }
 
-function byWidthThenName([a, x]: [string, StoredTensor], [b, y]: [string, StoredTensor]): number {
-  return BYTES_PER_ELEMENT[y.type] - BYTES_PER_ELEMENT[x.type] || compare(a, b)
+function byWidthThenName(a: readonly [string, TypedTensor], b: readonly [string, TypedTensor]): number {
+  return WIDTH[b[1].dtype] - WIDTH[a[1].dtype] || compare(a[0], b[0])
 }
 
 function compare(a: string, b: string): number {

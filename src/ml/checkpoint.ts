@@ -1,6 +1,7 @@
-import type { EnginePins } from '../contracts/training-job.js'
+import type { EnginePins } from '../contracts/engine-pins.js'
 import { decodeSafetensors, encodeSafetensors, type StoredTensors } from '../formats/safetensors.js'
 import type { Shaped } from './optimizers/optimizer.js'
+import type { Rebuilt } from './rebuild.js'
 import type { Running } from './running.js'
 import { TrainingFailure } from './training-failure.js'
 
@@ -21,6 +22,8 @@ export interface Checkpoint {
   readonly best: StoredTensors | null
   /** States before this one to roll back to, the newest last. */
   readonly good: readonly GoodState[]
+  /** The network that the state is of, where that was made smaller on the way. */
+  readonly rebuilt: Rebuilt | null
 }
 
 /** A state that was finite, kept for a rollback. */
@@ -35,12 +38,15 @@ export interface GoodState {
 /** No name of a layer begins like these. */
 const BEST = '@best/'
 const goodPrefix = (place: number) => `@good-${place}/`
+const MASKED = '@masked/'
+const COMPACTED = '@compacted/'
 
 export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {
-  const { step, pins, running, validationDue, state, best, good } = checkpoint
+  const { step, pins, running, validationDue, state, best, good, rebuilt } = checkpoint
+  const { masked = null, compacted = null, ...network } = rebuilt ?? {}
   return encodeSafetensors(
     Object.assign(
-      { ...state, ...prefixed(BEST, best) },
+      { ...state, ...prefixed(BEST, best), ...prefixed(MASKED, masked), ...prefixed(COMPACTED, compacted) },
       ...good.map((one, place) => prefixed(goodPrefix(place), one.state)),
     ),
     {
@@ -51,19 +57,22 @@ export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {
       running: JSON.stringify(running),
       validationDue: String(validationDue),
       good: JSON.stringify(good.map(({ step, wasRestored }) => ({ step, wasRestored }))),
+      ...(rebuilt ? { rebuilt: JSON.stringify(network) } : {}),
     },
   )
 }
 
 /**
- * @param expected What a run of the job keeps: names and shapes have to be the same, all float32.
+ * @param expectedOf What a run of the job keeps, by the network that it goes on with: names and shapes have to be the same, all float32.
  * @throws CHECKPOINT_INVALID
  */
-export function decodeCheckpoint(bytes: Uint8Array, expected: Shaped): Checkpoint {
+export function decodeCheckpoint(bytes: Uint8Array, expectedOf: (rebuilt: Rebuilt | null) => Shaped): Checkpoint {
   const { tensors: all, metadata } = readContainer(bytes)
   const tensors = Object.fromEntries(Object.entries(all).filter(([name]) => !name.startsWith('@')))
   if (metadata.format !== FORMAT || metadata.version !== VERSION)
     throw invalid(`format '${metadata.format}' version '${metadata.version}' is not ${FORMAT} ${VERSION}`)
+  const rebuilt = readRebuilt(metadata.rebuilt, part(all, MASKED), part(all, COMPACTED))
+  const expected = expectedOf(rebuilt)
   const names = Object.keys(expected)
   const missing = names.filter((name) => !(name in tensors))
   const unknown = Object.keys(tensors).filter((name) => !(name in expected))
@@ -83,7 +92,7 @@ export function decodeCheckpoint(bytes: Uint8Array, expected: Shaped): Checkpoin
     const kept = JSON.parse(metadata.good ?? '') as Omit<GoodState, 'state'>[]
     const good = kept.map((one, place) => ({ ...one, state: part(all, goodPrefix(place)) ?? {} }))
     const validationDue = metadata.validationDue === 'true'
-    return { step, pins, running, validationDue, state: tensors, best: part(all, BEST), good }
+    return { step, pins, running, validationDue, state: tensors, best: part(all, BEST), good, rebuilt }
   } catch (error) {
     throw invalid(`its metadata is no JSON: ${String(error)}`)
   }
@@ -98,6 +107,21 @@ function part(all: StoredTensors, prefix: string): StoredTensors | null {
   const found = Object.entries(all).filter(([name]) => name.startsWith(prefix))
   if (found.length === 0) return null
   return Object.fromEntries(found.map(([name, tensor]) => [name.slice(prefix.length), tensor]))
+}
+
+/** Written by encodeCheckpoint of the same version. */
+function readRebuilt(
+  text: string | undefined,
+  masked: StoredTensors | null,
+  compacted: StoredTensors | null,
+): Rebuilt | null {
+  if (text === undefined) return null
+  if (!masked || !compacted) throw invalid('the weights of the network before or after it was made smaller are missing')
+  try {
+    return { ...(JSON.parse(text) as Omit<Rebuilt, 'masked' | 'compacted'>), masked, compacted }
+  } catch (error) {
+    throw invalid(`its metadata is no JSON: ${String(error)}`)
+  }
 }
 
 function readContainer(bytes: Uint8Array): ReturnType<typeof decodeSafetensors> {

@@ -3,13 +3,12 @@ import { gzipSync } from 'node:zlib'
 import type { DatasetSchema } from '../contracts/dataset.js'
 import { takesLogits } from '../contracts/loss.js'
 import type { JobResult } from '../contracts/training-job.js'
-import type { TrainingJobSpec } from '../contracts/training-job-spec.js'
 import { encodeSafetensors, type StoredTensor, type StoredTensors } from '../formats/safetensors.js'
 import { encodeSparse } from '../formats/sparse.js'
-import { dataShape, type PlannedSpec } from '../planning/planned-spec.js'
-import { type ExpandedModel, expandModel } from '../planning/presets.js'
+import type { PlannedSpec } from '../planning/planned-spec.js'
+import type { NamedModel } from '../planning/presets.js'
+import type { LayerDescription } from '../planning/shapes.js'
 import type { Normalization } from './data.js'
-import type { Model } from './models/model.js'
 
 export interface Artifact {
   readonly name: string
@@ -29,7 +28,7 @@ export interface ExportedWeights {
 /** The weights as files. The same weights give the same bytes: nothing in them depends on the time or the machine. */
 export function exportWeights(weights: StoredTensors): ExportedWeights {
   const clean = Object.fromEntries(Object.entries(weights).map(([name, tensor]) => [name, withoutNegativeZero(tensor)]))
-  const dense = encodeSafetensors(clean, { format: 'espalier-weights', version: '1' })
+  const dense = encodeWeights(clean)
   const sparse = encodeSparse(clean)
   return {
     dense,
@@ -37,6 +36,11 @@ export function exportWeights(weights: StoredTensors): ExportedWeights {
     bytes: { dense: dense.byteLength, gzip: gzipSync(dense).byteLength, sparse: sparse.byteLength },
     sha256: sha256(dense),
   }
+}
+
+/** Weights as safetensors. */
+export function encodeWeights(weights: StoredTensors): Uint8Array {
+  return encodeSafetensors(weights, { format: 'espalier-weights', version: '1' })
 }
 
 /** A weight removed while negative is −0; as +0 it compresses better, and nothing that is computed from it changes. */
@@ -51,12 +55,13 @@ function withoutNegativeZero(tensor: StoredTensor): StoredTensor {
 export function makeReport(input: {
   spec: PlannedSpec
   schema: DatasetSchema
-  model: Model
+  model: NamedModel
+  layers: readonly LayerDescription[]
   normalization: Normalization | null
   result: JobResult
   artifacts: readonly Artifact[]
 }): Artifact {
-  const { spec, schema, model, normalization, result, artifacts } = input
+  const { spec, schema, model, layers, normalization, result, artifacts } = input
   const report = {
     format: 'espalier-report',
     version: 1,
@@ -67,11 +72,11 @@ export function makeReport(input: {
         ? 'x = (raw − mean) / deviation, by the last axis of an example; then reshaped to inputShape, row-major'
         : 'x = raw, reshaped to inputShape, row-major',
       normalization,
-      inputShape: model.layers[0]?.inputShapes[0] ?? [],
+      inputShape: model.inputShape,
     },
-    output: meaningOfOutputs(spec, schema, model),
-    model: withoutPointers(expandModel(spec.model, dataShape(schema))),
-    layers: model.layers,
+    output: meaningOfOutputs(spec, schema, layers),
+    model: { kind: 'layers', inputShape: model.inputShape, layers: model.layers },
+    layers,
     result,
     files: artifacts.map(({ name, bytes }) => ({ name, bytes: bytes.byteLength, sha256: sha256(bytes) })),
   }
@@ -80,7 +85,11 @@ export function makeReport(input: {
 }
 
 /** What the numbers that the model gives stand for. */
-function meaningOfOutputs({ loss }: PlannedSpec, { target }: DatasetSchema, { layers }: Model): string {
+function meaningOfOutputs(
+  { loss }: PlannedSpec,
+  { target }: DatasetSchema,
+  layers: readonly LayerDescription[],
+): string {
   const activation = takesLogits(loss)
   const isOne = target.kind === 'classes' && layers.at(-1)?.outputShape.join() === '1'
   if (activation === 'softmax')
@@ -92,20 +101,6 @@ function meaningOfOutputs({ loss }: PlannedSpec, { target }: DatasetSchema, { la
   return activation === 'sigmoid'
     ? 'logits: sigmoid gives the probability of each label, in the order of dataset.target.names'
     : 'the predicted numbers'
-}
-
-function withoutPointers({ kind, inputShape, layers }: ExpandedModel) {
-  return { kind, inputShape, layers }
-}
-
-/** The files that `spec.exports` asks for. */
-export function weightArtifacts(spec: TrainingJobSpec, exported: ExportedWeights): Artifact[] {
-  const mediaType = 'application/octet-stream'
-  return spec.exports.map((kind) =>
-    kind === 'safetensors'
-      ? { name: 'weights.safetensors', mediaType, bytes: exported.dense }
-      : { name: 'weights.sparse', mediaType, bytes: exported.sparse },
-  )
 }
 
 export function sha256(bytes: Uint8Array): string {

@@ -5,7 +5,8 @@ import { makeLedger } from './ledger/ledger.js'
 import { makeMetricBuffer } from './metric-buffer.js'
 import { finishMeans } from './metrics/make-metric.js'
 import { makeProgressMeter } from './progress.js'
-import { type KernelSparsity, sparsityOf } from './pruner.js'
+import { type PruneRecord, sparsityOf } from './pruner.js'
+import { type Rebuilt, sparsitiesOf } from './rebuild.js'
 import type { Run } from './run.js'
 import { addStep, type Running } from './running.js'
 import type { TrainReport } from './training.js'
@@ -25,7 +26,10 @@ export interface Journal {
   /** A step whose gradient or loss was not finite, and what was done about it; `rateFactor`: of the learning rate from now on. */
   nonFinite(step: number, data: Record<string, unknown>, rateFactor: number): void
   validated(step: number, means: Readonly<Record<string, number>>): void
-  pruned(step: number, kernels: readonly KernelSparsity[]): void
+  /** `means`: before and after the update, where they were measured. */
+  pruned(step: number, record: PruneRecord, means: { before: Means | null; after: Means | null }): void
+  /** The network was made smaller after `done` updates. @returns The checkpoint to go on from. */
+  rebuilt(done: number, smaller: { readonly rebuilt: Rebuilt; readonly state: StoredTensors }): Uint8Array
   /** After each step; about twice a second, progress and metrics. `done` counts updates. */
   tick(done: number): void
   /** After the last step: all that is left of metrics, and the last progress. */
@@ -43,6 +47,8 @@ export interface Journal {
   /** Changes what is counted; for what is decided after an evaluation. */
   note(changes: Partial<Running>): void
 }
+
+type Means = Record<string, number>
 
 /** What a checkpoint holds besides the state of the session. */
 export interface Kept {
@@ -66,7 +72,7 @@ export function makeJournal(
   const meter = makeProgressMeter(run.step)
   let running = run.running
   let ticked = run.step
-  let sparsity = sparsityOf(run.pruner?.measure(session) ?? [])
+  let sparsity = sparsityOf(sparsitiesOf(run))
   // The choice of a race is in no checkpoint yet.
   let saved = run.raced ? null : run.step
 
@@ -99,11 +105,23 @@ export function makeJournal(
     validated(step, means) {
       for (const [name, value] of Object.entries(means)) buffer.add(step, { [`validation.${name}`]: value })
     },
-    pruned(step, kernels) {
-      sparsity = sparsityOf(kernels)
-      const removed = kernels.reduce((sum, kernel) => sum + kernel.removed, 0)
-      const total = kernels.reduce((sum, kernel) => sum + kernel.weights, 0)
-      report.event('pruning.updated', { step, sparsity, removed, total })
+    pruned(step, { weights, updates, masksSha256 }, means) {
+      sparsity = sparsityOf(weights)
+      if (means.before ?? means.after)
+        running = { ...running, rounds: [...running.rounds, { step, sparsity, ...means }] }
+      const removed = weights.reduce((sum, each) => sum + each.removed, 0)
+      const total = weights.reduce((sum, each) => sum + each.weights, 0)
+      report.event('pruning.updated', { step, sparsity, removed, total, updates, masksSha256 })
+    },
+    rebuilt(done, { rebuilt, state }) {
+      flush()
+      const { report: changes, certificate } = rebuilt
+      report.event('pruning.compacted', { step: done, parameters: changes.parameters, certificate })
+      running = { ...running, ledger: ledger.state() }
+      // What a rollback goes back to: there is no other state of the smaller network yet.
+      const good = clipping.onNonFinite === 'rollback' ? [{ step: done, state, wasRestored: false }] : []
+      const rest = { validationDue: false, best: null, good }
+      return encodeCheckpoint({ step: done, pins, running, state, rebuilt, ...rest })
     },
     tick(done) {
       ticked = done
@@ -121,7 +139,7 @@ export function makeJournal(
       const state = session.get(run.mutable)
       running = { ...running, ledger: ledger.state() }
       tellClipping(done)
-      const extra = { best: kept.best(), good: kept.good(done) }
+      const extra = { best: kept.best(), good: kept.good(done), rebuilt: run.rebuilt }
       await report.checkpoint(done, encodeCheckpoint({ step: done, pins, running, validationDue, state, ...extra }))
       saved = done
     },

@@ -43,11 +43,7 @@ export function makeNonFinitePolicy(run: Run): NonFinitePolicy {
     good = [...usable.slice(0, -1), { ...last, wasRestored: true }]
     run.session.set(last.state)
     // Masks that were set since then are set once more: the schedule does not wait.
-    for (let at = step; at >= last.step; at--)
-      if (run.pruner?.isUpdateStep(at)) {
-        run.pruner.update(run.session, at)
-        break
-      }
+    run.pruner?.replay(run.session, last.step, step)
     return last.step
   }
 

@@ -1,9 +1,10 @@
 import type { ClippingModeName } from '../contracts/clipping-modes.js'
-import type { EnginePins, TrainingPlan } from '../contracts/training-job.js'
+import type { EnginePins } from '../contracts/engine-pins.js'
+import type { TrainingPlan } from '../contracts/training-job.js'
 import type { StoredTensors } from '../formats/safetensors.js'
 import { planTrainingJob } from '../planning/plan.js'
 import { dataShape } from '../planning/planned-spec.js'
-import { expandModel } from '../planning/presets.js'
+import { expandModel, type NamedModel } from '../planning/presets.js'
 import { type Batches, makeBatches } from './batches.js'
 import { type Checkpoint, decodeCheckpoint, type GoodState } from './checkpoint.js'
 import { type PreparedData, prepareData } from './data.js'
@@ -15,9 +16,11 @@ import { measuredEvery } from './ledger/series.js'
 import { buildModel } from './models/model.js'
 import { learningRateAt } from './optimizers/learning-rate.js'
 import { makePruner, type Pruner } from './pruner.js'
+import { maskedWeights, targetsOf } from './pruning/targets.js'
+import { type Rebuilt, unpruned } from './rebuild.js'
 import { emptyRunning, type Running } from './running.js'
 import { sampleSignatures } from './sample.js'
-import { initialState, passingState, prunedKernels, type StepParts, stateShapes } from './state.js'
+import { initialState, passingState, type StepParts, stateShapes } from './state.js'
 import { accumulateSignature, QUICK, trainSignature } from './step.js'
 import type { TrainOptions } from './training.js'
 import { TrainingFailure } from './training-failure.js'
@@ -35,7 +38,13 @@ export interface Run {
   readonly session: Session
   /** Names of the state that training changes, which is what a checkpoint holds. */
   readonly mutable: readonly string[]
+  /** Null if nothing is pruned, or nothing more. */
   readonly pruner: Pruner | null
+  /** The layers that the spec asks for. */
+  readonly specified: NamedModel
+  /** The layers that are trained: those, or the ones of the smaller network. */
+  readonly network: NamedModel
+  readonly rebuilt: Rebuilt | null
   readonly pins: EnginePins
   /** Pins of the attempt that the checkpoint is from, where they differ: the bits may then differ too. */
   readonly formerPins: EnginePins | null
@@ -77,18 +86,27 @@ const ACCUMULATE = 'accumulate'
 export function openRun({ spec: requested, schema, data: tensors, resume }: TrainOptions): Run {
   const plan = planTrainingJob(requested, schema)
   const { spec } = plan
-  const model = buildModel(expandModel(spec.model, dataShape(schema)), spec.loss)
-  const parts: StepParts = { spec, model, pruned: prunedKernels(spec, model) }
-  const data = prepareData(tensors, schema, spec)
-  const batches = makeBatches(data.trainRows, { ...spec, ...spec.optimizer })
-  const shapes = stateShapes(parts)
-  const checkpoint = resume ? decodeCheckpoint(resume.checkpoint, shapes) : null
+  const expanded = expandModel(spec.model, dataShape(schema))
+  const setUp = (rebuilt: Rebuilt | null) => {
+    const network = rebuilt?.model ?? expanded
+    const model = buildModel(network, spec.loss)
+    if (rebuilt) return { network, targets: [], parts: unpruned({ spec, model }) }
+    const targets = spec.pruning ? targetsOf(spec.pruning, expanded) : []
+    return { network, targets, parts: { spec, model, pruned: maskedWeights(targets) } }
+  }
+  const checkpoint = resume ? decodeCheckpoint(resume.checkpoint, (rebuilt) => stateShapes(setUp(rebuilt).parts)) : null
   if (resume && checkpoint?.step !== resume.step)
     throw new TrainingFailure(
       'CHECKPOINT_INVALID',
       `the checkpoint is of step ${checkpoint?.step}, not ${resume.step}`,
       null,
     )
+  const rebuilt = checkpoint?.rebuilt ?? null
+  const { network, targets, parts } = setUp(rebuilt)
+  const data = prepareData(tensors, schema, spec)
+  const batches = makeBatches(data.trainRows, { ...spec, ...spec.optimizer })
+  const mutable = Object.keys(stateShapes(parts))
+  const pruner = makePruner({ parts, targets, mutable, trainRows: data.trainRows, steps: plan.steps })
 
   const xlaPlan = chooseXla(checkpoint, parts, plan.steps, batches)
   const session = compile(
@@ -97,10 +115,10 @@ export function openRun({ spec: requested, schema, data: tensors, resume }: Trai
       ...trainSignatures(parts, batches, xlaPlan),
       ...evaluationSignatures(parts, [data.validationRows, data.testRows]),
       ...sampleSignatures(parts, schema),
+      ...pruner?.signatures,
     },
   )
   try {
-    const mutable = Object.keys(shapes)
     const calls: Run['calls'] = (step, { plateauFactor, rateFactor }) => {
       const learningRate = rateFactor * learningRateAt(spec.optimizer, step, plan.steps, plateauFactor)
       const threshold = thresholdAt(spec.clipping, step, plan.steps)
@@ -124,7 +142,7 @@ export function openRun({ spec: requested, schema, data: tensors, resume }: Trai
         }),
       }
     }
-    const layout = quickFigures(spec.clipping, Object.keys(model.parameters).length)
+    const layout = quickFigures(spec.clipping, Object.keys(parts.model.parameters).length)
     const execute: Run['execute'] = ({ signature, feeds }) => {
       const { [QUICK]: packed, ...outputs } = session.run(signature, feeds)
       if (packed === undefined) return outputs
@@ -146,7 +164,7 @@ export function openRun({ spec: requested, schema, data: tensors, resume }: Trai
       batches,
       session,
       mutable,
-      pruner: spec.pruning ? makePruner(spec.pruning, parts.pruned, mutable) : null,
+      ...{ pruner, network, rebuilt, specified: expanded },
       pins,
       formerPins: checkpoint && JSON.stringify(checkpoint.pins) !== JSON.stringify(pins) ? checkpoint.pins : null,
       step: checkpoint?.step ?? 0,

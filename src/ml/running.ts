@@ -1,3 +1,4 @@
+import type { PruningReport } from '../contracts/pruning-report.js'
 import { type EarlyStoppingState, initialEarlyStopping } from './early-stopping.js'
 import type { LedgerState } from './ledger/ledger.js'
 import { initialPlateau, type PlateauState } from './optimizers/plateau.js'
@@ -27,6 +28,8 @@ export interface Running {
   readonly best: EarlyStoppingState
   /** Updates after which the job was stopped early; null: it was not. */
   readonly endedAt: number | null
+  /** Mask updates that were evaluated. */
+  readonly rounds: PruningReport['rounds']
   /** Null before the first step. */
   readonly ledger: LedgerState | null
 }
@@ -41,6 +44,7 @@ export const emptyRunning: Running = {
   earlyStopping: initialEarlyStopping,
   best: initialEarlyStopping,
   endedAt: null,
+  rounds: [],
   ledger: null,
 }
 

@@ -1,15 +1,14 @@
 import type { StoredTensors } from '../formats/safetensors.js'
-import { prunedLayers } from '../planning/plan.js'
 import type { PlannedSpec } from '../planning/planned-spec.js'
-import { kernelOf, type Shape } from '../planning/shape.js'
+import type { Shape } from '../planning/shape.js'
 import type { Tensors } from './engine/types.js'
 import type { Model } from './models/model.js'
-import { averagedParams, emaShapes, initialEma } from './optimizers/ema.js'
+import { averagedParams, emaOf, emaShapes, initialEma } from './optimizers/ema.js'
 import { makeOptimizer } from './optimizers/make-optimizer.js'
 import { filled, type Shaped, tensorAt } from './optimizers/optimizer.js'
 import { makeClipping } from './transforms/clipping.js'
 
-/** Name of the mask of a pruned kernel, in the state: float32, 1 = kept, 0 = removed. */
+/** Name of the mask of a pruned weight, in the state: float32, 1 = kept, 0 = removed. */
 export const maskOf = (param: string): string => `${param}/mask`
 /** The loss among what the mini-batches of an update add up to; no weight is called so. */
 export const LOSS = 'loss'
@@ -19,17 +18,17 @@ export const LOSS = 'loss'
  */
 export const accumulatedOf = (name: string): string => `${name}/accumulated`
 
+/** Name of −Σ w · g over the steps so far, of a weight that is pruned by criterion `movement`. */
+export const movementOf = (param: string): string => `${param}/movement`
+/** Name of the value that a weight, or a moving statistic, goes back to after a mask update. */
+export const rewindOf = (name: string): string => `${name}/rewind`
+
 /** The parts of a job that its steps are made of. */
 export interface StepParts {
   readonly spec: PlannedSpec
   readonly model: Model
-  /** Names of the kernels that are pruned. */
+  /** Names of the weights that have a mask. */
   readonly pruned: readonly string[]
-}
-
-/** Names of the kernels that a spec prunes, in the order of the layers. */
-export function prunedKernels(spec: PlannedSpec, model: Model): string[] {
-  return prunedLayers(spec, model.layers).map(kernelOf)
 }
 
 /** What training changes, before the first step: weights drawn by the seed, optimizer slots, averages, clip state, masks of ones. */
@@ -42,6 +41,8 @@ export function initialState({ spec, model, pruned }: StepParts): StoredTensors 
     ...(spec.optimizer.ema ? initialEma(params) : {}),
     ...makeClipping(spec.clipping, params).init(params),
     ...filled(maskShapes(model, pruned), 1),
+    ...filled(movementShapes({ spec, model, pruned }), 0),
+    ...(spec.pruning?.rewind ? renamed(weights, rewindOf) : {}),
   }
 }
 
@@ -55,6 +56,8 @@ export function stateShapes({ spec, model, pruned }: StepParts): Shaped {
     ...(spec.optimizer.ema ? emaShapes(params) : {}),
     ...makeClipping(spec.clipping, params).stateShapes(params),
     ...maskShapes(model, pruned),
+    ...movementShapes({ spec, model, pruned }),
+    ...(spec.pruning?.rewind ? renamed({ ...params, ...shaped(model.moments) }, rewindOf) : {}),
   }
 }
 
@@ -74,6 +77,21 @@ export function finalWeights({ spec, model }: StepParts, state: Tensors): Tensor
   return { ...Object.fromEntries(names.map((name) => [name, tensorAt(state, name)])), ...moments }
 }
 
+/** Of `state`, what `finalWeights` takes, by the names of the model: for the host. */
+export function deliveredWeights({ spec, model }: StepParts, state: StoredTensors): StoredTensors {
+  const nameOf = spec.optimizer.ema ? emaOf : (name: string) => name
+  const names = [
+    ...Object.keys(model.parameters).map((name) => [name, nameOf(name)] as const),
+    ...Object.keys(model.moments).map((name) => [name, name] as const),
+  ]
+  return Object.fromEntries(
+    names.flatMap(([name, stored]) => {
+      const value = state[stored]
+      return value ? [[name, value]] : []
+    }),
+  )
+}
+
 /** Optimizer slots and averages that belong to the parameter and are shaped like it, and so are masked with it. */
 export function slotsOf(param: string, state: Readonly<Record<string, unknown>>): string[] {
   return Object.keys(state).filter((name) => name.startsWith(`${param}/`) && name !== maskOf(param))
@@ -85,4 +103,13 @@ export function shaped(shapes: Readonly<Record<string, Shape>>): Shaped {
 
 function maskShapes(model: Model, pruned: readonly string[]): Shaped {
   return Object.fromEntries(pruned.map((name) => [maskOf(name), { shape: model.parameters[name] ?? [] }]))
+}
+
+function movementShapes({ spec, model, pruned }: StepParts): Shaped {
+  if (spec.pruning?.criterion !== 'movement') return {}
+  return Object.fromEntries(pruned.map((name) => [movementOf(name), { shape: model.parameters[name] ?? [] }]))
+}
+
+function renamed<T>(record: Readonly<Record<string, T>>, rename: (name: string) => string): Record<string, T> {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [rename(name), value]))
 }

@@ -12,7 +12,7 @@ import { addL2 } from './optimizers/l2.js'
 import { makeOptimizer } from './optimizers/make-optimizer.js'
 import { tensorAt } from './optimizers/optimizer.js'
 import { decayWeights } from './optimizers/weight-decay.js'
-import { finalWeights, maskOf, type StepParts, shaped, slotsOf } from './state.js'
+import { finalWeights, maskOf, movementOf, type StepParts, shaped, slotsOf } from './state.js'
 import { exact } from './transforms/arithmetic.js'
 import { makeClipping } from './transforms/clipping.js'
 import { type Layout, quickFigures } from './transforms/figures.js'
@@ -72,7 +72,8 @@ function makeTrainStep(parts: StepParts, { xla = false, quick = false }: UpdateF
       ...slotsOf(name, updated.slots),
     ])
     const averages = options.ema ? updateEma(state, pick(masked, paramNames), options.ema.decay) : {}
-    const next = { ...masked, ...averages, ...clipped.state }
+    const movement = moved(parts, state, cleaned.grads)
+    const next = { ...masked, ...averages, ...clipped.state, ...movement }
     const gradientNorm = tensorAt(clipped.info, 'gradientNorm')
     // A norm that quick arithmetic holds for is far from the largest float32, and clipping makes it no larger.
     const isBounded = areFinite([quick ? gradientNorm : tf.square(tensorAt(clipped.info, 'gradientNormAfter'))])
@@ -106,6 +107,17 @@ function makeAccumulateStep(parts: StepParts): StepFunction {
 export interface EvaluationOutputs {
   readonly predictions: boolean
   readonly decided: boolean
+}
+
+/** The sums that criterion `movement` ranks by; what is removed is 0, and so adds nothing. */
+function moved({ spec, pruned }: StepParts, state: Tensors, grads: Tensors): Tensors {
+  if (spec.pruning?.criterion !== 'movement') return {}
+  return Object.fromEntries(
+    pruned.map((name) => {
+      const sum = tensorAt(state, movementOf(name))
+      return [movementOf(name), tf.sub(sum, tf.mul(tensorAt(state, name), tensorAt(grads, name)))]
+    }),
+  )
 }
 
 /** On the examples of `rows`: sums of the loss and of each metric over the batch, and what is asked for besides. Changes nothing. */

@@ -1,10 +1,13 @@
+import type { DatasetSchema } from '../contracts/dataset.js'
 import { isBatchMetric } from '../contracts/metric-name.js'
+import { removesUnits } from '../contracts/pruning-granularity.js'
 import type { Outputs } from './engine/types.js'
 import { type Evaluation, evaluate } from './evaluate.js'
 import { type Journal, makeJournal } from './journal.js'
 import { evaluationFailure, locateInState, stateFailure } from './non-finite.js'
 import { makeNonFinitePolicy, type NonFinitePolicy } from './non-finite-policy.js'
 import { makePause, type Pause } from './pause.js'
+import { rebuild } from './rebuild.js'
 import { deliver } from './result.js'
 import { openRun, type Run } from './run.js'
 import type { TrainOptions, TrainOutcome } from './training.js'
@@ -15,6 +18,7 @@ export type { TrainOptions, TrainOutcome, TrainReport } from './training.js'
 /** A run under way, and what can end it early. */
 interface Course {
   readonly run: Run
+  readonly schema: DatasetSchema
   readonly journal: Journal
   readonly policy: NonFinitePolicy
   readonly watch: Watch
@@ -27,11 +31,23 @@ interface Course {
  * @throws TrainingFailure NON_FINITE_GRADIENT, DIVERGED, DATASET_INVALID or CHECKPOINT_INVALID; EspalierError of planning and engine.
  */
 export async function train(options: TrainOptions): Promise<TrainOutcome> {
+  let { resume } = options
+  for (let isFirst = true; ; isFirst = false) {
+    const outcome = await trainNetwork({ ...options, resume }, isFirst)
+    if (outcome.kind !== 'rebuilt') return outcome
+    resume = outcome.resume
+  }
+}
+
+type NetworkOutcome = TrainOutcome | { readonly kind: 'rebuilt'; readonly resume: NonNullable<TrainOptions['resume']> }
+
+/** Until the job ends, or its network is made smaller: then it goes on as if from a checkpoint. */
+async function trainNetwork(options: TrainOptions, isFirst: boolean): Promise<NetworkOutcome> {
   const run = openRun(options)
   try {
     const course = makeCourse(run, options)
     try {
-      return await follow(course, options)
+      return await follow(course, options, isFirst)
     } catch (error) {
       course.journal.close()
       throw error
@@ -41,15 +57,16 @@ export async function train(options: TrainOptions): Promise<TrainOutcome> {
   }
 }
 
-async function follow(course: Course, options: TrainOptions): Promise<TrainOutcome> {
+async function follow(course: Course, options: TrainOptions, isFirst: boolean): Promise<NetworkOutcome> {
   const { run, journal, watch } = course
   const { plan, pins, formerPins, data } = run
-  options.report.started(pins, plan.steps, plan.parameters)
+  if (isFirst) options.report.started(pins, plan.steps, plan.parameters)
   if (formerPins) options.report.event('training.pins-changed', { before: formerPins, now: pins })
   if (run.raced) await journal.save(0)
 
-  const { done, isOver, msPerStep } = await takeSteps(course)
-  if (!isOver) return { kind: 'stopped', step: done }
+  const { done, end, msPerStep } = await takeSteps(course)
+  if (end === 'stopped') return { kind: 'stopped', step: done }
+  if (end !== 'over') return { kind: 'rebuilt', resume: { step: done, checkpoint: journal.rebuilt(done, end) } }
   journal.finish(done)
   const broken = locateInState(run.parts, run.session.get(run.mutable))
   if (broken !== null) throw stateFailure(run.parts, broken, done - 1)
@@ -73,33 +90,33 @@ async function follow(course: Course, options: TrainOptions): Promise<TrainOutco
   return { kind: 'succeeded', result: await deliver(run, options, measured) }
 }
 
-function makeCourse(run: Run, { signal, report }: TrainOptions): Course {
+function makeCourse(run: Run, { schema, signal, report }: TrainOptions): Course {
   const policy = makeNonFinitePolicy(run)
   const watch = makeWatch(run, () => journal, report)
   const journal = makeJournal(run, report, { best: watch.best, good: policy.good })
-  return { run, journal, policy, watch, pause: makePause(), signal }
+  return { run, schema, journal, policy, watch, pause: makePause(), signal }
 }
 
-/** `done` counts updates, those of former attempts too; `isOver` unless the signal stopped them. */
-async function takeSteps(course: Course): Promise<{ done: number; isOver: boolean; msPerStep: number }> {
-  const { run, journal, policy, watch, pause, signal } = course
-  const { plan, session, pruner } = run
+/** `done` counts updates, those of former attempts too; `end`: the job is over, the signal stopped it, or the network to go on with. */
+async function takeSteps(course: Course): Promise<{ done: number; end: End; msPerStep: number }> {
+  const { run, journal, policy, pause, signal } = course
+  const { plan } = run
   const { everySteps } = plan.spec.checkpoints
   let busyMs = 0
-  const at = (done: number, isOver: boolean) => ({ done, isOver, msPerStep: busyMs / Math.max(1, done - run.step) })
+  const at = (done: number, end: End) => ({ done, end, msPerStep: busyMs / Math.max(1, done - run.step) })
   const stopAt = async (done: number, validationDue = false) => {
     if (keepsCheckpoint(signal.reason)) await journal.save(done, validationDue)
     journal.close()
-    return at(done, false)
+    return at(done, 'stopped')
   }
   const { endedAt } = journal.running()
-  if (endedAt !== null) return at(endedAt, true)
+  if (endedAt !== null) return at(endedAt, 'over')
   if (run.validationDue) {
     const validated = await validate(course, run.step)
     if (validated === 'stopped') return stopAt(run.step, true)
     // By itself, so that a further attempt from the same checkpoint writes the very same chunk.
     journal.flush()
-    if (validated === 'over') return at(run.step, true)
+    if (validated === 'over') return at(run.step, 'over')
   }
 
   for (let step = run.step; step < plan.steps; step++) {
@@ -109,11 +126,8 @@ async function takeSteps(course: Course): Promise<{ done: number; isOver: boolea
     if (step % everySteps === 0) await journal.save(step)
 
     const began = performance.now()
-    if (pruner?.isUpdateStep(step)) {
-      pruner.update(session, step)
-      journal.pruned(step, pruner.measure(session))
-      watch.pruned()
-    }
+    const smaller = await prune(course, step)
+    if (smaller) return at(step, smaller)
     update(course, step)
     busyMs += performance.now() - began
 
@@ -122,10 +136,41 @@ async function takeSteps(course: Course): Promise<{ done: number; isOver: boolea
     if (isEvaluated(run, done) && done < plan.steps) {
       const validated = await validate(course, done)
       if (validated === 'stopped') return stopAt(done, true)
-      if (validated === 'over') return at(done, true)
+      if (validated === 'over') return at(done, 'over')
     }
   }
-  return at(plan.steps, true)
+  return at(plan.steps, 'over')
+}
+
+type End = 'over' | 'stopped' | NonNullable<ReturnType<typeof rebuild>>
+
+/** Updates the masks if they are due before `step`. @returns The smaller network to go on with, after the last update of units that are to be removed */
+async function prune(
+  { run, schema, journal, watch, pause }: Course,
+  step: number,
+): Promise<ReturnType<typeof rebuild>> {
+  const { pruner, session, plan } = run
+  const { pruning } = plan.spec
+  if (!pruner || !pruning) return null
+  // Short, and it must not be left half-way: no signal stops it.
+  const measured = async () => (pruner.isRound(step) ? meansOfNow(run, pause, step) : null)
+  const before = await measured()
+  const record = pruner.before(session, step)
+  if (!record) return null
+  journal.pruned(step, record, { before, after: await measured() })
+  watch.pruned()
+  const isLast = step === pruner.lastUpdateStep
+  return isLast && pruning.compact && removesUnits(pruning.granularity) ? rebuild(run, schema, step) : null
+}
+
+/** On the rows held out, else on those of the test split; null if there are neither. */
+async function meansOfNow(run: Run, pause: Pause, step: number): Promise<Record<string, number> | null> {
+  const { validationRows, testRows } = run.data
+  const split = validationRows.length > 0 ? 'validation' : 'test'
+  const notFinite = (batch: Int32Array) => evaluationFailure(run.parts, stateOf(run), { step, split, batch })
+  const rows = split === 'validation' ? validationRows : testRows
+  const evaluation = await evaluate(run, rows, { pause, signal: new AbortController().signal, notFinite })
+  return evaluation.kind === 'done' ? evaluation.means : null
 }
 
 /** Every so many steps if the spec says so, else at the end of each epoch. */

@@ -8,7 +8,7 @@ import { checkHandedOn, checkOutput } from './output-checks.js'
 import { matches, matchesAny } from './patterns.js'
 import type { PlannedSpec } from './planned-spec.js'
 import type { ExpandedModel } from './presets.js'
-import { kernelOf, show, sizeOf } from './shape.js'
+import { show, sizeOf } from './shape.js'
 import type { LayerDescription } from './shapes.js'
 
 export type { Finding } from './finding.js'
@@ -165,29 +165,6 @@ function checkEmbeddings({ featureType, vocabularySize = 0 }: DatasetSchema, mod
   })
 }
 
-/** Patterns against the names of layers. */
-export function checkPruning(spec: TrainingJobSpec, layers: readonly LayerDescription[]): Finding[] {
-  const { pruning } = spec
-  if (!pruning) return []
-  const prunable = layers.filter(({ name, weights }) => kernelOf(name) in weights).map(({ name }) => name)
-  const noMatch = (field: 'include' | 'exclude') =>
-    pruning[field].flatMap((pattern, index) =>
-      prunable.some((name) => matches(pattern, name))
-        ? []
-        : [
-            invalid(
-              `/pruning/${field}/${index}`,
-              `'${pattern}' matches no layer with a kernel; there are: ${prunable.join(', ')}`,
-            ),
-          ],
-    )
-  const found = [...noMatch('include'), ...noMatch('exclude')]
-  const left = prunable.filter((name) => matchesAny(pruning.include, name) && !matchesAny(pruning.exclude, name))
-  if (found.length === 0 && left.length === 0)
-    found.push(invalid('/pruning', 'include and exclude together leave no layer to prune'))
-  return found
-}
-
 /** Patterns of clipping and of its shadows against the names of layers with weights; its schedule against the number of steps. */
 export function checkClipping(spec: PlannedSpec, layers: readonly LayerDescription[], steps: number): Finding[] {
   const { clipping } = spec
@@ -226,27 +203,4 @@ function checkSelection(
   const found = [...noMatch('include'), ...noMatch('exclude')]
   const left = names.some((name) => matchesAny(mode.include, name) && !matchesAny(mode.exclude, name))
   return found.length === 0 && !left ? [invalid(at, 'include and exclude together leave no layer to clip')] : found
-}
-
-/** The sparsity schedule against the number of steps. */
-export function checkSparsity(spec: TrainingJobSpec, steps: number): Finding[] {
-  const found: Finding[] = []
-  const sparsity = spec.pruning?.schedule
-  if (sparsity?.kind === 'polynomial') {
-    if (sparsity.beginStep >= sparsity.endStep)
-      found.push(outOfRange('/pruning/schedule/beginStep', `must lie before endStep, which is ${sparsity.endStep}`))
-    if (sparsity.initialSparsity > sparsity.finalSparsity)
-      found.push(
-        outOfRange('/pruning/schedule/initialSparsity', `is above finalSparsity: removed weights never come back`),
-      )
-    if (sparsity.endStep >= steps)
-      found.push(
-        outOfRange('/pruning/schedule/endStep', `the job ends with step ${steps - 1}: it would never be reached`),
-      )
-  }
-  if (sparsity?.kind === 'one-shot' && sparsity.beginStep >= steps)
-    found.push(
-      outOfRange('/pruning/schedule/beginStep', `the job ends with step ${steps - 1}: it would never be reached`),
-    )
-  return found
 }

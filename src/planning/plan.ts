@@ -1,16 +1,22 @@
 import type { DatasetSchema } from '../contracts/dataset.js'
+import type { PruningSpec } from '../contracts/pruning.js'
+import { removesUnits } from '../contracts/pruning-granularity.js'
 import type { TrainingPlan } from '../contracts/training-job.js'
 import type { TrainingJobSpec } from '../contracts/training-job-spec.js'
 import { EspalierError } from '../errors.js'
-import { checkClipping, checkData, checkModel, checkPruning, checkSparsity, type Finding } from './checks.js'
+import { checkClipping, checkData, checkModel, type Finding } from './checks.js'
 import { checkEvaluation } from './evaluation-checks.js'
+import { checkExports } from './export-checks.js'
 import { checkMemory, estimateMemory } from './memory.js'
-import { matchesAny } from './patterns.js'
 import { dataShape, fillDefaults, type PlannedSpec } from './planned-spec.js'
 import { type ExpandedModel, expandModel } from './presets.js'
+import { selectedWeights } from './prunable.js'
+import { selectedGroups } from './prunable-groups.js'
+import { checkPruning } from './pruning-checks.js'
 import { checkLearningRate } from './schedule-checks.js'
-import { kernelOf } from './shape.js'
 import { describeLayers, type LayerDescription } from './shapes.js'
+import { unitGroups } from './units/groups.js'
+import { analyzeUnits } from './units/units.js'
 
 const DEFAULT_EPOCHS = 10
 
@@ -37,16 +43,6 @@ export function splitRows(fraction: number, rows: number): { trainRows: number; 
   return { trainRows: rows - validationRows, validationRows }
 }
 
-/** Names of the layers whose kernels the spec prunes. */
-export function prunedLayers(spec: TrainingJobSpec, layers: readonly LayerDescription[]): string[] {
-  const { pruning } = spec
-  if (!pruning) return []
-  return layers
-    .filter(({ name, weights }) => kernelOf(name) in weights)
-    .map(({ name }) => name)
-    .filter((name) => matchesAny(pruning.include, name) && !matchesAny(pruning.exclude, name))
-}
-
 /**
  * What a spec amounts to on a dataset, without running it; `plan.spec` has every default filled in, and planning it again changes nothing.
  * @throws SPEC_INVALID, or SPEC_OUT_OF_RANGE if only numbers are at fault, with all the errors found.
@@ -64,15 +60,20 @@ export function planTrainingJob(spec: TrainingJobSpec, dataset: DatasetSchema): 
     ...checkData(spec, filled, dataset, { trainRows, validationRows }),
     ...checkEvaluation(filled, dataset),
     ...modelFindings,
-    ...(model === null ? [] : [...checkPruning(spec, layers), ...checkClipping(filled, layers, steps)]),
+    ...(model === null
+      ? []
+      : [
+          ...checkPruning(filled.pruning, model, layers, steps),
+          ...checkExports(filled, model),
+          ...checkClipping(filled, layers, steps),
+        ]),
     // Of a model that is refused anyhow the size says nothing.
     ...(model === null || modelFindings.length > 0 ? [] : checkMemory(spec, layers, trainRows)),
-    ...checkSparsity(filled, steps),
     ...checkLearningRate(filled, steps),
   ]
   if (model === null || found.length > 0) throw rejection(found)
 
-  const pruned = new Set(prunedLayers(spec, layers))
+  const pruned = new Set(prunedLayers(filled.pruning, model, layers))
   return {
     spec: filled,
     steps,
@@ -90,6 +91,17 @@ export function planTrainingJob(spec: TrainingJobSpec, dataset: DatasetSchema): 
       prunable: pruned.has(name),
     })),
   }
+}
+
+/** Names of the layers that lose weights or units. */
+function prunedLayers(
+  pruning: PruningSpec | undefined,
+  model: ExpandedModel,
+  layers: readonly LayerDescription[],
+): readonly string[] {
+  if (!pruning) return []
+  if (!removesUnits(pruning.granularity)) return selectedWeights(pruning, layers).map(({ layer }) => layer)
+  return selectedGroups(pruning, layers, unitGroups(analyzeUnits(model))).flatMap((group) => group.layers)
 }
 
 function describeOrFind(

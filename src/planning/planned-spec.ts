@@ -1,6 +1,9 @@
 import type { DatasetSchema } from '../contracts/dataset.js'
 import type { LossName, TargetKind } from '../contracts/loss.js'
 import type { MetricName } from '../contracts/metric-name.js'
+import type { PruningSpec } from '../contracts/pruning.js'
+import { CRITERIA } from '../contracts/pruning-criterion.js'
+import { removesUnits } from '../contracts/pruning-granularity.js'
 import type { TrainingJobSpec } from '../contracts/training-job-spec.js'
 import type { DataShape } from './presets/preset.js'
 import { withEndStep } from './schedule-checks.js'
@@ -54,6 +57,17 @@ export function fillDefaults(
     ...(spec.steps === undefined ? { epochs } : {}),
     loss: spec.loss ?? DEFAULT_LOSS[target.kind],
     metrics: spec.metrics ?? [...DEFAULT_METRICS[target.kind]],
+    ...(spec.pruning ? { pruning: withDefaults(spec.pruning) } : {}),
     optimizer: { ...optimizer, schedule: withEndStep(optimizer.schedule, steps) },
+  }
+}
+
+/** What depends on the criterion, scope and granularity. */
+function withDefaults(pruning: PruningSpec): PruningSpec {
+  const { criterion, scope, normalization = CRITERIA[criterion].comparable ? 'none' : 'mean' } = pruning
+  return {
+    ...pruning,
+    ...(scope === 'global' ? { normalization } : {}),
+    compact: pruning.compact ?? removesUnits(pruning.granularity),
   }
 }

@@ -1,8 +1,9 @@
 import type { DatasetSchema } from '../contracts/dataset.js'
+import type { EnginePins } from '../contracts/engine-pins.js'
 import type { EventType } from '../contracts/event.js'
 import type { ReportBodies, ReportKind } from '../contracts/job-report.js'
 import type { MetricSeries } from '../contracts/metric.js'
-import type { EnginePins, JobFailure, JobProgress, JobResult } from '../contracts/training-job.js'
+import type { JobFailure, JobProgress, JobResult } from '../contracts/training-job.js'
 import type { TrainingJobSpec } from '../contracts/training-job-spec.js'
 import type { StorageConfig } from '../storage/object-store.js'
 

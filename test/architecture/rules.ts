@@ -47,6 +47,7 @@ const EXTERNAL: readonly { readonly within: string; readonly only: readonly stri
       'node:util',
     ],
   },
+  { within: 'ml/exports/', only: ['@tensorflow/tfjs-core', 'fflate', 'h5wasm'] },
   {
     within: 'ml/',
     only: ['@tensorflow/tfjs-core', 'node:crypto', 'node:zlib', 'node:timers', 'node:perf_hooks', 'node:util'],

@@ -17,6 +17,7 @@ export function jobResult(changes: Partial<JobResult> = {}): JobResult {
       { layer: 'dense-2', weights: 30_000, removed: 21_510, sparsity: 0.717 },
     ],
     bytes: { dense: 1_066_440, gzip: 150_000, sparse: 139_000 },
+    quantized: [],
     weightsSha256: 'ab'.repeat(32),
     msPerStep: 2.5,
     pins: { tensorflow: '2.21.0', device: 'cpu', intraOpThreads: 2, oneDnn: true, xla: false, seed: 7 },

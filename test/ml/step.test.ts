@@ -6,7 +6,8 @@ import { compile } from '../../src/ml/engine/compile.js'
 import { runEagerly } from '../../src/ml/engine/eager.js'
 import type { Session } from '../../src/ml/engine/types.js'
 import { buildModel } from '../../src/ml/models/model.js'
-import { initialState, prunedKernels, type StepParts, stateShapes } from '../../src/ml/state.js'
+import { maskedWeights, targetsOf } from '../../src/ml/pruning/targets.js'
+import { initialState, type StepParts, stateShapes } from '../../src/ml/state.js'
 import { trainSignature } from '../../src/ml/step.js'
 import type { PlannedSpec } from '../../src/planning/planned-spec.js'
 import { expandModel } from '../../src/planning/presets.js'
@@ -17,9 +18,12 @@ afterAll(() => {
   for (const session of open) session.close()
 })
 
+const prunedBy = ({ pruning, model }: PlannedSpec) =>
+  pruning ? maskedWeights(targetsOf(pruning, expandModel(model))) : []
+
 function stepOf(spec: PlannedSpec, changes: StoredTensors = {}, schema = moons, data = moonData()) {
   const model = buildModel(expandModel(spec.model), spec.loss)
-  const parts: StepParts = { spec, model, pruned: prunedKernels(spec, model) }
+  const parts: StepParts = { spec, model, pruned: prunedBy(spec) }
   const initial = { ...initialState(parts), ...changes }
   const state = { ...prepareData(data, schema, spec).state, ...initial }
   const make = (build: typeof compile) => {
@@ -91,7 +95,7 @@ describe('a train step', () => {
   it('is made without drawing weights, and names just the state that is drawn', () => {
     const spec = plannedMoonSpec({ pruning, optimizer: { kind: 'adam' } })
     const model = buildModel(expandModel(spec.model), spec.loss)
-    const parts: StepParts = { spec, model, pruned: prunedKernels(spec, model) }
+    const parts: StepParts = { spec, model, pruned: prunedBy(spec) }
     const drawn = Object.entries(initialState(parts)).map(([name, { shape }]) => [name, { shape }])
     const initialize = () => {
       throw new Error('weights were drawn')

@@ -53,6 +53,7 @@ export const RESULT: JobResult = {
   sparsity: 0.9,
   perLayerSparsity: [],
   bytes: { dense: 100, gzip: 50, sparse: 20 },
+  quantized: [],
   weightsSha256: 'cd'.repeat(32),
   msPerStep: 1.5,
   pins: { tensorflow: '2.21.0', device: 'cpu', intraOpThreads: 2, oneDnn: true, xla: false, seed: 0 },

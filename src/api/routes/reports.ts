@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ClippingReport } from '../../contracts/clipping-report.js'
+import { PruningReport } from '../../contracts/pruning-report.js'
 import type { TrainingJob } from '../../contracts/training-job.js'
 import { problem } from '../../errors.js'
 import { isOver } from '../event-stream.js'
@@ -26,6 +27,34 @@ export const reportRoutes: FastifyPluginAsyncTypebox = async (app) => {
       return (await jobReports.get(job.id, 'clipping')) ?? notReady(job)
     },
   )
+
+  app.get(
+    '/v1/training-jobs/:id/reports/pruning',
+    {
+      schema: {
+        operationId: 'getPruningReport',
+        summary: 'What pruning saved, layer by layer, and the evidence for the smaller network; at the end of the job',
+        tags: ['training-jobs'],
+        params: JobParams,
+        response: { 200: PruningReport, ...problems(400, 404) },
+      },
+      config: { scope: 'jobs:read' },
+    },
+    async (request) => {
+      const job = await findJob(app.context, request.projectId, request.params.id)
+      return (await jobReports.get(job.id, 'pruning')) ?? noPruningReport(job)
+    },
+  )
+}
+
+/** @throws REPORT_NOT_READY, saying when the report comes */
+function noPruningReport(job: TrainingJob): never {
+  const when = !job.spec.pruning
+    ? 'its spec has no pruning'
+    : isOver(job)
+      ? `the job is over (${job.status}) and has made none, nor will it`
+      : `the job is ${job.status}; the report comes at its end`
+  throw problem('REPORT_NOT_READY', `there is no pruning report of job ${job.id}: ${when}`)
 }
 
 /** @throws REPORT_NOT_READY, saying when the report comes; REPORT_NOT_MADE if it never will */

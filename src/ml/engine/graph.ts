@@ -49,6 +49,14 @@ export class GraphBuilder {
     return name
   }
 
+  /** Equal small constants may become one node, large ones of one value a `Fill`, and long sequences a loop. */
+  get compacts(): boolean {
+    return true
+  }
+
+  /** What a node that was recorded gives: told once it has run. */
+  produced(_node: string, _outputs: readonly { readonly shape: readonly number[]; readonly dtype: number }[]): void {}
+
   /** For a node that others refer to before it is written. */
   unusedName(prefix: string): string {
     return `${prefix}_${this.count++}`
@@ -99,10 +107,11 @@ export function makeConstants(graph: GraphBuilder) {
       throw refusal(`a constant of TensorFlow type ${dtype} cannot be part of a step`)
     const values = native.tensorDataSync(id)
     const bytes = Buffer.from(values.buffer, values.byteOffset, values.byteLength)
-    const key = values.length < DEDUPLICATE_BELOW ? `${dtype}|${shape}|${bytes.toString('base64')}` : null
+    const key =
+      graph.compacts && values.length < DEDUPLICATE_BELOW ? `${dtype}|${shape}|${bytes.toString('base64')}` : null
     const earlier = key === null ? undefined : known.get(key)
     if (earlier !== undefined) return earlier
-    const reference = `${values.length > FILL_FROM && isUniform(values) ? fill(graph, dtype, shape, values) : graph.constant(dtype, shape, values)}:0`
+    const reference = `${graph.compacts && values.length > FILL_FROM && isUniform(values) ? fill(graph, dtype, shape, values) : graph.constant(dtype, shape, values)}:0`
     if (key !== null) known.set(key, reference)
     return reference
   }

@@ -92,18 +92,29 @@ export function shapeMessage(shape: readonly number[]): Message {
   return message
 }
 
-function attribute(fill: (value: AttrValue) => void): AttrValue {
+/** An attribute as plain data, for those who read a graph: lists as arrays. */
+export type AttrData = number | boolean | string | readonly number[] | readonly boolean[]
+
+const data = new WeakMap<AttrValue, AttrData>()
+
+/** What an attribute that `attr` has made says; undefined for a tensor. */
+export function dataOf(value: AttrValue): AttrData | undefined {
+  return data.get(value)
+}
+
+function attribute(fill: (value: AttrValue) => void, plain?: AttrData): AttrValue {
   const value = new proto.AttrValue()
   fill(value)
+  if (plain !== undefined) data.set(value, plain)
   return value
 }
 
 export const attr = {
-  type: (dtype: number) => attribute((value) => value.setType(dtype)),
-  integer: (value: number) => attribute((message) => message.setI(value)),
-  bool: (flag: boolean) => attribute((value) => value.setB(flag)),
-  string: (text: string) => attribute((value) => value.setS(Buffer.from(text).toString('base64'))),
-  shape: (shape: readonly number[]) => attribute((value) => value.setShape(shapeMessage(shape))),
+  type: (dtype: number) => attribute((value) => value.setType(dtype), dtype),
+  integer: (value: number) => attribute((message) => message.setI(value), value),
+  bool: (flag: boolean) => attribute((value) => value.setB(flag), flag),
+  string: (text: string) => attribute((value) => value.setS(Buffer.from(text).toString('base64')), text),
+  shape: (shape: readonly number[]) => attribute((value) => value.setShape(shapeMessage(shape)), shape),
   tensor: (dtype: number, shape: readonly number[], values: ArrayBufferView) =>
     attribute((value) => {
       const tensor = new proto.Tensor()
@@ -130,5 +141,5 @@ export const attr = {
       else if (type === native.TF_ATTR_BOOL) message.setB(Boolean(value))
       else if (type === native.TF_ATTR_TYPE) message.setType(Number(value))
       else throw new Error(`attribute ${name}: type ${type}`)
-    }),
+    }, value as AttrData), // one of the types that the branches take
 }

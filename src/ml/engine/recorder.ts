@@ -90,6 +90,7 @@ export function record<T>(
       nodeAttributes._XlaScope = attr.string(xlaScope)
     }
     const node = graph.node(op, references, nodeAttributes)
+    graph.produced(node, results)
     results.forEach((result, index) => {
       frame.known.set(result.id, `${node}:${index}`)
       dtypes.set(result.id, result.dtype)

@@ -40,7 +40,7 @@ export function scan(
   carry: readonly Tensor[],
   body: Body,
 ): { readonly carry: readonly Tensor[]; readonly sequences: readonly Sequence[] } {
-  const recording = loop ? currentRecording() : null
+  const recording = loopingRecording(loop)
   if (recording) return scanInGraph(recording, { length, reverse }, sequences, carry, body)
   const results: Tensor[][] = []
   let state = carry
@@ -61,7 +61,7 @@ export function scan(
 
 /** The items along the first axis of a tensor [time, …]. */
 export function unstacked(stacked: Tensor, { loop }: Pick<ScanOptions, 'loop'>): Sequence {
-  const recording = loop ? currentRecording() : null
+  const recording = loopingRecording(loop)
   if (!recording) return sequenceOf(tf.unstack(stacked, 0))
   const [length = 0, ...shape] = stacked.shape
   return { shape, tensors: [], array: scatteredArray(recording.graph, recording.referenceOf(stacked), length, shape) }
@@ -72,6 +72,12 @@ export function stacked({ tensors, array, shape }: Sequence, length: number): Te
   const recording = currentRecording()
   if (!array || !recording) return tf.stack([...tensors], 0)
   return standIn(recording, [length, ...shape], gatheredArray(recording.graph, array, length, shape))
+}
+
+/** The recording, if a loop is to be written into it: a graph that others read has none. */
+function loopingRecording(loop: boolean): Recording | null {
+  const recording = loop ? currentRecording() : null
+  return recording?.graph.compacts ? recording : null
 }
 
 /** The same sequence, of other tensors with the same values: those that outlive a scope. */

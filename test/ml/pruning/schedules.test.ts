@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { makeSparsitySchedule } from '../../../src/ml/pruning/schedules.js'
 
+const JOB = { steps: 10_000, sparsity: 0 }
 const sparsity = () => fc.double({ min: 0, max: 0.99, noNaN: true })
 const polynomials = () =>
   fc.record({
@@ -19,7 +20,7 @@ describe('polynomial schedule', () => {
     fc.assert(
       fc.property(polynomials(), (given) => {
         const spec = { ...given, endStep: given.beginStep + given.length }
-        const { sparsityAt } = makeSparsitySchedule(spec)
+        const { sparsityAt } = makeSparsitySchedule(spec, JOB)
         const sign = Math.sign(spec.finalSparsity - spec.initialSparsity)
         expect(sparsityAt(spec.beginStep)).toBeCloseTo(spec.initialSparsity, 12)
         expect(sparsityAt(spec.endStep)).toBe(spec.finalSparsity)
@@ -34,7 +35,7 @@ describe('polynomial schedule', () => {
     fc.assert(
       fc.property(polynomials(), (given) => {
         const spec = { ...given, endStep: given.beginStep + given.length }
-        const schedule = makeSparsitySchedule(spec)
+        const schedule = makeSparsitySchedule(spec, JOB)
         const steps = Array.from({ length: spec.endStep + 400 }, (_, step) => step).filter(schedule.isUpdateStep)
         expect(steps[0]).toBe(spec.beginStep)
         expect(steps.at(-1)).toBe(spec.endStep)
@@ -45,15 +46,18 @@ describe('polynomial schedule', () => {
     ))
 
   it('is cubic by default: 0.9 · (1 − (1 − ½)³) = 0.7875 half-way', () => {
-    const { sparsityAt } = makeSparsitySchedule({
-      kind: 'polynomial',
-      initialSparsity: 0,
-      finalSparsity: 0.9,
-      beginStep: 100,
-      endStep: 300,
-      frequency: 50,
-      power: 3,
-    })
+    const { sparsityAt } = makeSparsitySchedule(
+      {
+        kind: 'polynomial',
+        initialSparsity: 0,
+        finalSparsity: 0.9,
+        beginStep: 100,
+        endStep: 300,
+        frequency: 50,
+        power: 3,
+      },
+      JOB,
+    )
     expect(sparsityAt(200)).toBeCloseTo(0.7875, 12)
     expect(sparsityAt(0)).toBe(0)
     expect(sparsityAt(1000)).toBe(0.9)
@@ -61,16 +65,19 @@ describe('polynomial schedule', () => {
 
   it('refuses to end before it has begun', () => {
     const spec = { kind: 'polynomial', initialSparsity: 0, finalSparsity: 0.5, frequency: 1, power: 3 } as const
-    expect(() => makeSparsitySchedule({ ...spec, beginStep: 4, endStep: 4 })).toThrow(/ends at step 4/)
+    expect(() => makeSparsitySchedule({ ...spec, beginStep: 4, endStep: 4 }, JOB)).toThrow(/ends at step 4/)
   })
 })
 
 it('one-shot updates once', () => {
-  const { isUpdateStep, sparsityAt } = makeSparsitySchedule({
-    kind: 'one-shot',
-    finalSparsity: 0.5,
-    beginStep: 3,
-  })
+  const { isUpdateStep, sparsityAt } = makeSparsitySchedule(
+    {
+      kind: 'one-shot',
+      finalSparsity: 0.5,
+      beginStep: 3,
+    },
+    JOB,
+  )
   expect([2, 3, 4].map(isUpdateStep)).toEqual([false, true, false])
   expect([2, 3, 4].map(sparsityAt)).toEqual([0, 0.5, 0.5])
 })

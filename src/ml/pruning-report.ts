@@ -1,0 +1,123 @@
+import { gzipSync } from 'node:zlib'
+import type { PruningReport } from '../contracts/pruning-report.js'
+import { encodeSafetensors, type StoredTensors } from '../formats/safetensors.js'
+import { encodeSparse } from '../formats/sparse.js'
+import { macsOf } from '../planning/macs.js'
+import { describeLayers, type LayerDescription } from '../planning/shapes.js'
+import { compareLatency } from './latency.js'
+import { buildModel } from './models/model.js'
+import { sparsityOf, type WeightSparsity } from './pruner.js'
+import { judgePruning } from './pruning-verdicts.js'
+import { type Rebuilt, witnessesOf } from './rebuild.js'
+import type { Run } from './run.js'
+import type { TrainOptions } from './training.js'
+
+/** Of a request by itself, and of a batch. */
+const LATENCY_BATCHES = [1, 64]
+
+/** What a job delivers, and what it came from. */
+export interface Delivered {
+  readonly rebuilt: Rebuilt | null
+  readonly weights: StoredTensors
+  readonly sparsities: readonly WeightSparsity[]
+  readonly means: { readonly validation: Means; readonly test: Means }
+  readonly rounds: PruningReport['rounds']
+}
+type Means = PruningReport['delivered']
+
+/** Null if the spec prunes nothing. Measures the latency of both networks if one was made smaller. */
+export function makePruningReport(
+  run: Run,
+  { schema }: Pick<TrainOptions, 'schema'>,
+  { rebuilt, weights, sparsities, means, rounds }: Delivered,
+): PruningReport | null {
+  const { pruning } = run.plan.spec
+  if (!pruning) return null
+  const dense = describeLayers(run.specified)
+  const small = describeLayers(rebuilt?.model ?? run.specified)
+  const layers = dense.map((layer, index) =>
+    layerReport(layer, small[index] ?? layer, { weights, sparsities, rebuilt }),
+  )
+  const total = (of: (layer: PruningReport['layers'][number]) => number) =>
+    layers.reduce((sum, layer) => sum + of(layer), 0)
+  const figures = {
+    pruning,
+    sparsity: sparsityOf(sparsities),
+    parameters: {
+      dense: total(({ parameters }) => parameters.dense),
+      nonZero: total(({ parameters }) => parameters.nonZero),
+      compact: total(({ parameters }) => parameters.compact),
+    },
+    macs: { dense: total(({ macs }) => macs.dense), compact: total(({ macs }) => macs.compact) },
+    bytes: { dense: bytesOf(rebuilt?.masked ?? weights), delivered: bytesOf(weights) },
+    layers,
+    evaluatedOn: means.validation ? 'validation' : means.test ? 'test' : 'train',
+    rounds: [...rounds],
+    delivered: means.validation ?? means.test,
+    compaction: rebuilt && compactionOf(rebuilt),
+    certificate: rebuilt?.certificate ?? null,
+    latency: rebuilt && latencyOf(run, schema, rebuilt, weights),
+  } satisfies Omit<PruningReport, 'verdicts'>
+  return { ...figures, verdicts: judgePruning(figures) }
+}
+
+function layerReport(
+  dense: LayerDescription,
+  small: LayerDescription,
+  { weights, sparsities, rebuilt }: Pick<Delivered, 'weights' | 'sparsities' | 'rebuilt'>,
+): PruningReport['layers'][number] {
+  const own = Object.fromEntries(Object.entries(weights).filter(([name]) => name.startsWith(`${dense.name}/`)))
+  const trained = Object.entries(own).filter(([name]) => small.weights[name]?.trainable)
+  const pruned = sparsities.filter(({ name }) => name.startsWith(`${dense.name}/`))
+  const units = rebuilt?.report.layers.find(({ layer }) => layer === dense.name)?.units ?? null
+  return {
+    ...{ layer: dense.name, type: dense.type, units },
+    parameters: {
+      dense: dense.parameters,
+      nonZero: trained.reduce((sum, [, { values }]) => sum + nonZeroIn(values), 0),
+      compact: small.parameters,
+    },
+    macs: { dense: macsOf(dense), compact: macsOf(small) },
+    sparsity: pruned.length > 0 ? sparsityOf(pruned) : null,
+    bytes: bytesOf(own),
+  }
+}
+
+function nonZeroIn(values: ArrayLike<number>): number {
+  let count = 0
+  for (let i = 0; i < values.length; i++) if (values[i] !== 0) count++
+  return count
+}
+
+function bytesOf(weights: StoredTensors): PruningReport['bytes']['dense'] {
+  const raw = Object.values(weights).reduce((sum, { values }) => sum + values.byteLength, 0)
+  if (raw === 0) return { raw: 0, gzip: 0, sparse: 0 }
+  return {
+    raw,
+    gzip: gzipSync(encodeSafetensors(weights, {})).byteLength,
+    sparse: encodeSparse(weights).byteLength,
+  }
+}
+
+function compactionOf({ step, report }: Rebuilt): NonNullable<PruningReport['compaction']> {
+  const { layers, folded, addedBiases, kept } = report
+  return {
+    step,
+    removedUnits: layers
+      .filter(({ removed }) => removed.length > 0)
+      .map(({ layer, removed }) => ({ layer, units: [...removed] })),
+    folded: folded.map((each) => ({ ...each })),
+    addedBiases: [...addedBiases],
+    kept: kept.map(({ layer, units, reason }) => ({ layer, units: [...units], reason })),
+  }
+}
+
+function latencyOf(run: Run, schema: TrainOptions['schema'], rebuilt: Rebuilt, weights: StoredTensors) {
+  const { loss } = run.plan.spec
+  return compareLatency(
+    { model: buildModel(run.specified, loss), weights: rebuilt.masked },
+    { model: buildModel(rebuilt.model, loss), weights },
+    witnessesOf(run, schema).examples,
+    LATENCY_BATCHES,
+  )
+}
