@@ -4,16 +4,16 @@ import { type ClippedSteps, openClipped } from './clipping.js'
 import type { BenchModel } from './models.js'
 import { summarize, type Timing } from './statistics.js'
 
-/** In one turn; of those that an uneven mode measures in full, it has the share that a long job has. */
-const STEPS_A_TURN = 50
-const WARM_UP_STEPS = 5
+/** In a round, for each contestant; in so many steps of a long job, one is measured in full where the mode is uneven. */
+const STEPS_A_ROUND = 50
+/** Contestants take turns of so many steps, after one that is not timed: what was moved out of the caches comes back. */
+const STEPS_A_TURN = 10
 
 /** By time of day, and by the time that the cores spent on this process, which hardly depends on what else the machine does. */
 interface ByClock<T> {
   readonly wall: T
   readonly cpu: T
 }
-type Times = ByClock<number[]>
 
 /** What something costs as a share of the unclipped step. */
 export type Share = ByClock<{
@@ -38,41 +38,44 @@ export interface ClippingCosts {
   }[]
 }
 
+/** A step, and milliseconds a step round by round. */
+interface Contestant {
+  readonly run: (step: number) => void
+  readonly times: ByClock<number[]>
+}
+
 /**
  * The unclipped step is that of mode `none` without the figures of the ledger: gradients, the norm that tells whether one of them is not finite,
- * optimizer. The steps take turns within a round, so that a slow minute of the machine falls on all of them.
+ * optimizer. All take turns within a round, so that a slow minute of the machine falls on all of them.
  */
 export function measureCosts(
   model: BenchModel,
   { modes, xla, rounds }: { modes: readonly ClippingModeName[]; xla: boolean; rounds: number },
 ): ClippingCosts {
-  const open = (mode: ClippingModeName) => openClipped(model, mode, xla ? 'always' : 'never')
   const opened: ClippedSteps[] = []
-  const contestant = (run: (step: number) => void) => ({ run, times: { wall: [], cpu: [] } as Times })
-  const contestants = (mode: ClippingModeName) => {
-    const steps = open(mode)
+  const open = (mode: ClippingModeName) => {
+    const steps = openClipped(model, mode, xla ? 'always' : 'never')
     opened.push(steps)
     return { mode, bare: contestant(steps.bare), kept: contestant(steps.kept) }
   }
   try {
-    const base = contestants('none')
-    const control = contestants('none')
-    const compared = modes.map((mode) => (mode === 'none' ? base : contestants(mode)))
-    const turns = [base.bare, control.bare, ...compared.flatMap(({ bare, kept }) => [bare, kept])]
-    for (let round = 0; round < rounds; round++)
-      for (const { run, times } of new Set(round % 2 === 0 ? turns : turns.toReversed())) takeTurn(run, times)
-    const shareOf = (a: Times, b: Times): Share => ({
-      wall: share(a.wall, b.wall, base.bare.times.wall),
-      cpu: share(a.cpu, b.cpu, base.bare.times.cpu),
+    const base = open('none')
+    const control = open('none').bare
+    const compared = modes.map((mode) => (mode === 'none' ? base : open(mode)))
+    const contestants = new Set([base.bare, control, ...compared.flatMap(({ bare, kept }) => [bare, kept])])
+    for (let round = 0; round < rounds; round++) takeRound([...contestants])
+    const shareOf = (a: Contestant, b: Contestant): Share => ({
+      wall: share(a.times.wall, b.times.wall, base.bare.times.wall),
+      cpu: share(a.times.cpu, b.times.cpu, base.bare.times.cpu),
     })
     return {
       ...{ name: model.name, xla },
       unclipped: { wall: summarize(base.bare.times.wall), cpu: summarize(base.bare.times.cpu) },
-      control: shareOf(control.bare.times, base.bare.times),
+      control: shareOf(control, base.bare),
       modes: compared.map(({ mode, bare, kept }) => ({
         mode,
-        clipping: shareOf(bare.times, base.bare.times),
-        ledger: shareOf(kept.times, bare.times),
+        clipping: shareOf(bare, base.bare),
+        ledger: shareOf(kept, bare),
       })),
     }
   } finally {
@@ -80,13 +83,24 @@ export function measureCosts(
   }
 }
 
-function takeTurn(run: (step: number) => void, times: Times): void {
-  for (let step = 0; step < WARM_UP_STEPS; step++) run(step)
-  const wall = performance.now()
-  const cpu = cpuClock()
-  for (let step = 0; step < STEPS_A_TURN; step++) run(step)
-  times.cpu.push((cpuClock() - cpu) / STEPS_A_TURN)
-  times.wall.push((performance.now() - wall) / STEPS_A_TURN)
+function contestant(run: (step: number) => void): Contestant {
+  return { run, times: { wall: [], cpu: [] } }
+}
+
+function takeRound(contestants: readonly Contestant[]): void {
+  const sums = new Map(contestants.map((one) => [one, { wall: 0, cpu: 0 }]))
+  for (let from = 0; from < STEPS_A_ROUND; from += STEPS_A_TURN)
+    for (const [{ run }, sum] of sums) {
+      run(from)
+      const [wall, cpu] = [performance.now(), cpuClock()]
+      for (let step = from; step < from + STEPS_A_TURN; step++) run(step)
+      sum.cpu += cpuClock() - cpu
+      sum.wall += performance.now() - wall
+    }
+  for (const [{ times }, { wall, cpu }] of sums) {
+    times.wall.push(wall / STEPS_A_ROUND)
+    times.cpu.push(cpu / STEPS_A_ROUND)
+  }
 }
 
 /** (a − b) / base */

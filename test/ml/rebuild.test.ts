@@ -135,7 +135,7 @@ describe('a network that is made smaller on the way', () => {
     ['after it', 16],
   ])('ends with the same weights and report when interrupted %s', async (_, looks) => {
     const optimizer = { kind: 'adam', learningRate: 0.01, ema: { decay: 0.9 } }
-    const fields = { pruning: half, optimizer, clipping: { mode: 'ada-gc' } }
+    const fields = { pruning: half, optimizer, clipping: { mode: 'ada-gc', warmupSteps: 5 } }
     const whole = await finished(fields)
     const stopped = recorder()
     let seen = 0
@@ -159,7 +159,8 @@ describe('what is delivered', () => {
     const exports = ['safetensors', 'sparse', 'float16', 'int8', 'keras', 'tfjs', 'saved-model', 'onnx']
     const { recorded, result, artifact } = await finished({ pruning: half, exports })
     expect([...recorded.artifacts.keys()].toSorted()).toEqual([
-      ...['certificate-inputs.safetensors', 'certificate.json', 'compacted.safetensors', 'masked.safetensors'],
+      ...['certificate-inputs.safetensors', 'certificate.json', 'compacted.safetensors', 'confusion-matrix.json'],
+      'masked.safetensors',
       ...['model.keras', 'model.onnx', 'report.json', 'saved-model.zip', 'tfjs-model.json', 'tfjs-weights.bin'],
       ...['weights-float16.safetensors', 'weights-int8.safetensors', 'weights.safetensors', 'weights.sparse'],
     ])
@@ -180,7 +181,7 @@ describe('what is delivered', () => {
         .map(([name, bytes]) => [name, sha256(bytes)])
     }
     const first = await artifacts()
-    expect(first.length).toBe(6)
+    expect(first.length).toBe(7)
     expect(await artifacts()).toEqual(first)
   })
 })

@@ -26,6 +26,12 @@ function expectClose(actual: ArrayLike<number> | undefined, expected: ArrayLike<
   }
 }
 
+/** Without elements that count as 0. */
+const coarse = (values: Values): Values =>
+  Object.fromEntries(
+    Object.entries(values).map(([name, list]) => [name, list.map((x) => (Math.abs(x) < 2 ** -62 ? 0 : x))]),
+  )
+
 /** The figures of a quick step that are no flags. */
 const measuresOf = (spec: ClippingSpec) =>
   quickFigures(spec, 1).filter(([name]) => name !== 'clipped' && name !== 'tensorEngaged' && name !== 'shadow')
@@ -34,7 +40,7 @@ describe.each(NAMED)('quick arithmetic with %s', (_, spec) => {
   // Both are tried where operations merely run.
   it.each([false, true])('does what the exact one does to usual gradients (made for XLA: %s)', (xla) =>
     fc.assert(
-      fc.property(gradientTrees(), fc.integer({ min: 1, max: 9 }), (first, factor) => {
+      fc.property(gradientTrees().map(coarse), fc.integer({ min: 1, max: 9 }), (first, factor) => {
         fc.pre(exactNorm(first, 2) > 1e-9)
         const second = Object.fromEntries(
           Object.entries(first).map(([name, list]) => [name, list.map((x) => x * factor)]),
