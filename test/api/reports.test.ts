@@ -54,3 +54,16 @@ describe('GET /v1/training-jobs/{id}/reports/clipping', () => {
     problemOf(await get('job_1'), 400, 'REQUEST_INVALID')
   })
 })
+
+describe('GET /v1/training-jobs/{id}/reports/pruning', () => {
+  const getPruning = (id: string) =>
+    scene.app.inject({ url: `/v1/training-jobs/${id}/reports/pruning`, headers: scene.auth })
+
+  it('says why there is none: no pruning in the spec, or the job has not ended', async () => {
+    const plain = await createJob(scene)
+    expect(problemOf(await getPruning(plain), 404, 'REPORT_NOT_MADE').detail).toMatch(/its spec has no pruning/)
+    const pruning = { schedule: { kind: 'one-shot', finalSparsity: 0.5, beginStep: 1 } }
+    const pruned = await createJob(scene, { pruning })
+    expect(problemOf(await getPruning(pruned), 404, 'REPORT_NOT_READY').detail).toMatch(/is queued; .* at its end/)
+  })
+})

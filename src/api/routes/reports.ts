@@ -47,14 +47,12 @@ export const reportRoutes: FastifyPluginAsyncTypebox = async (app) => {
   )
 }
 
-/** @throws REPORT_NOT_READY, saying when the report comes */
+/** @throws REPORT_NOT_READY, saying when the report comes; REPORT_NOT_MADE if it never will */
 function noPruningReport(job: TrainingJob): never {
-  const when = !job.spec.pruning
-    ? 'its spec has no pruning'
-    : isOver(job)
-      ? `the job is over (${job.status}) and has made none, nor will it`
-      : `the job is ${job.status}; the report comes at its end`
-  throw problem('REPORT_NOT_READY', `there is no pruning report of job ${job.id}: ${when}`)
+  const missing = `there is no pruning report of job ${job.id}`
+  if (!job.spec.pruning) throw problem('REPORT_NOT_MADE', `${missing}: its spec has no pruning`)
+  if (isOver(job)) throw problem('REPORT_NOT_MADE', `${missing}: it is over (${job.status}), and it has made none`)
+  throw problem('REPORT_NOT_READY', `${missing} yet: the job is ${job.status}; the report comes at its end`)
 }
 
 /** @throws REPORT_NOT_READY, saying when the report comes; REPORT_NOT_MADE if it never will */

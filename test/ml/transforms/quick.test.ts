@@ -124,6 +124,19 @@ function signature(spec: ClippingSpec, xla: boolean): SignatureSpec {
   }
 }
 
+it('knows of every element at the threshold whether it is above', () =>
+  fc.assert(
+    fc.property(fc.double({ min: 1e-3, max: 1e3, noNaN: true }), fc.constantFrom(-1, 0, 1), (value, ulps) => {
+      const maxValue = Math.fround(value)
+      const bits = new Int32Array(Float32Array.of(maxValue).buffer)
+      const element = new Float32Array(bits.map((x) => x + ulps).buffer)
+      for (const xla of [false, true]) {
+        const [step] = clipSteps(specOf({ mode: 'value', maxValue }), [{ w: element }], {}, makeQuick(xla))
+        expect(step?.info.tensorEngaged?.[0]).toBe(ulps > 0 ? 1 : 0)
+      }
+    }),
+  ))
+
 describe('the figures of a quick step', () => {
   it('are found again in the vector that holds them', () => {
     const spec = specOf({ mode: 'value', maxValue: 1, shadow: [{ mode: 'auto' }] })
