@@ -131,7 +131,7 @@ it('knows of every element at the threshold whether it is above', () =>
       const bits = new Int32Array(Float32Array.of(maxValue).buffer)
       const element = new Float32Array(bits.map((x) => x + ulps).buffer)
       for (const xla of [false, true]) {
-        const [step] = clipSteps(specOf({ mode: 'value', maxValue }), [{ w: element }], {}, makeQuick(xla))
+        const [step] = clipSteps(specOf({ mode: 'value', maxValue }), [{ w: element }], { w: element }, makeQuick(xla))
         expect(step?.info.tensorEngaged?.[0]).toBe(ulps > 0 ? 1 : 0)
       }
     }),
