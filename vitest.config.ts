@@ -6,7 +6,7 @@ export default defineConfig({
     pool: 'forks',
     // By default one less than there are cores: of two one would idle, and many files wait for processes anyhow.
     maxWorkers: '100%',
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
   },
 })

@@ -6,8 +6,10 @@ import { summarize, type Timing } from './statistics.js'
 
 /** In a round, for each contestant; in so many steps of a long job, one is measured in full where the mode is uneven. */
 const STEPS_A_ROUND = 50
-/** Contestants take turns of so many steps, after one that is not timed: what was moved out of the caches comes back. */
+/** Contestants take turns of so many steps, few if they are slow, after one that is not timed: what was moved out of the caches comes back. */
 const STEPS_A_TURN = 10
+const SLOW_STEPS_A_TURN = 2
+const SLOW_MS = 10
 
 /** By time of day, and by the time that the cores spent on this process, which hardly depends on what else the machine does. */
 interface ByClock<T> {
@@ -63,7 +65,12 @@ export function measureCosts(
     const control = open('none').bare
     const compared = modes.map((mode) => (mode === 'none' ? base : open(mode)))
     const contestants = new Set([base.bare, control, ...compared.flatMap(({ bare, kept }) => [bare, kept])])
-    for (let round = 0; round < rounds; round++) takeRound([...contestants])
+    // The first calls build the executors; one of the first steps is an exact one.
+    for (const { run } of contestants) for (const step of [0, 1]) run(step)
+    const began = performance.now()
+    base.bare.run(2)
+    const turn = performance.now() - began < SLOW_MS ? STEPS_A_TURN : SLOW_STEPS_A_TURN
+    for (let round = 0; round < rounds; round++) takeRound([...contestants], turn)
     const shareOf = (a: Contestant, b: Contestant): Share => ({
       wall: share(a.times.wall, b.times.wall, base.bare.times.wall),
       cpu: share(a.times.cpu, b.times.cpu, base.bare.times.cpu),
@@ -87,13 +94,13 @@ function contestant(run: (step: number) => void): Contestant {
   return { run, times: { wall: [], cpu: [] } }
 }
 
-function takeRound(contestants: readonly Contestant[]): void {
+function takeRound(contestants: readonly Contestant[], turn: number): void {
   const sums = new Map(contestants.map((one) => [one, { wall: 0, cpu: 0 }]))
-  for (let from = 0; from < STEPS_A_ROUND; from += STEPS_A_TURN)
+  for (let from = 0; from < STEPS_A_ROUND; from += turn)
     for (const [{ run }, sum] of sums) {
       run(from)
       const [wall, cpu] = [performance.now(), cpuClock()]
-      for (let step = from; step < from + STEPS_A_TURN; step++) run(step)
+      for (let step = from; step < from + turn; step++) run(step)
       sum.cpu += cpuClock() - cpu
       sum.wall += performance.now() - wall
     }

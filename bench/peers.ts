@@ -13,13 +13,17 @@ interface Variant {
   /** Only of images does it make a difference. */
   readonly imagesOnly?: boolean
 }
+/** A Python process and the ways it can train; `environment` gives way to that of the bench itself. */
 interface Peer {
   readonly script: string
+  readonly environment?: Readonly<Record<string, string>>
   readonly variants: readonly Variant[]
 }
 const PEERS: readonly Peer[] = [
   {
     script: 'keras_peer.py',
+    // As Espalier has it: TensorFlow takes oneDNN by itself only on processors with VNNI or AMX.
+    environment: { TF_ENABLE_ONEDNN_OPTS: '1' },
     variants: [
       { variant: 'plain', name: 'keras fit' },
       { variant: 'jit', name: 'keras fit jit' },
@@ -33,20 +37,23 @@ const PEERS: readonly Peer[] = [
       { variant: 'compile', name: 'torch compile' },
     ],
   },
+  {
+    script: 'torch_peer.py',
+    // Threads of PyTorch spin while they wait, which is the fastest on a quiet machine and ten times slower beside other work.
+    environment: { OMP_WAIT_POLICY: 'PASSIVE' },
+    variants: [
+      { variant: 'eager', name: 'torch eager, passive' },
+      { variant: 'channels-last', name: 'torch channels last, passive', imagesOnly: true },
+    ],
+  },
 ]
-
-/**
- * What the peers need in order to be at their best, unless the environment says otherwise: threads of PyTorch that wait spin by default, and beside any
- * other process a step then takes ten times as long; TensorFlow takes oneDNN by itself only on processors with VNNI or AMX.
- */
-const ENVIRONMENT = { OMP_WAIT_POLICY: 'PASSIVE', TF_ENABLE_ONEDNN_OPTS: '1' }
 
 /** Runners of Keras and PyTorch; none where `npm run bench:peers` has not been run. `root` is the repository. */
 export function startPeers(root: string): Runner[] {
   const python = path.join(root, '.venv-peers', 'bin', 'python')
   if (!existsSync(path.join(root, '.venv-peers', 'complete.json'))) return []
-  return PEERS.flatMap(({ script, variants }) => {
-    const child = startChild(python, path.join(root, 'bench', 'peers', script))
+  return PEERS.flatMap(({ script, environment = {}, variants }) => {
+    const child = startChild(python, path.join(root, 'bench', 'peers', script), { ...environment, ...process.env })
     return variants.map(({ variant, name, imagesOnly = false }) => ({
       name,
       suits: ({ model }: BenchModel) => !imagesOnly || model.inputShape.length === 3,
@@ -97,8 +104,8 @@ type Answer = Measurement | { readonly error: string }
 type Child = ReturnType<typeof startChild>
 
 /** A Python process that answers each line of JSON with one line of JSON, and idles in between. */
-function startChild(python: string, script: string) {
-  const child = spawn(python, [script], { stdio: ['pipe', 'pipe', 'pipe'], env: { ...ENVIRONMENT, ...process.env } })
+function startChild(python: string, script: string, env: NodeJS.ProcessEnv) {
+  const child = spawn(python, [script], { stdio: ['pipe', 'pipe', 'pipe'], env })
   let lastWords = ''
   child.stderr.on('data', (chunk: Buffer) => {
     lastWords = (lastWords + chunk.toString()).slice(-2000)

@@ -139,7 +139,7 @@ function watched(attempts: Attempts, offers: Offer[]): Attempts {
 
 export type Scene = Awaited<ReturnType<typeof openScene>>
 
-export async function until<T>(what: string, look: () => Promise<T | undefined>, timeoutMs = 45_000): Promise<T> {
+export async function until<T>(what: string, look: () => Promise<T | undefined>, timeoutMs = 100_000): Promise<T> {
   const deadline = Date.now() + timeoutMs
   while (Date.now() < deadline) {
     const found = await look()

@@ -85,7 +85,9 @@ const STEPS: Values[] = [1, 5, 0.2].map((scale) => ({
   'a/bias': Float32Array.from({ length: 7 }, () => scale * random.normal()),
 }))
 
-describe.each(NAMED)('quick arithmetic with %s, compiled', (_, spec) => {
+const SHADOWED = specOf({ mode: 'norm', maxNorm: 1, shadow: [{ mode: 'auto', historySize: 3 }, { mode: 'adaptive' }] })
+
+describe.each([...NAMED, ['norm and shadows', SHADOWED] as const])('quick arithmetic with %s, compiled', (_, spec) => {
   const initial = makeClipping(spec, SHAPES).init(SHAPES)
   const eager = runEagerly(initial, { clip: signature(spec, false) })
   const plain = compile(initial, { clip: signature(spec, false) })
