@@ -13,20 +13,24 @@ export interface StoredTensor {
 export type StoredTensors = Readonly<Record<string, StoredTensor>>
 
 const DTYPE = { float32: 'F32', int32: 'I32', uint8: 'U8' } as const satisfies Record<TensorType, string>
-const BYTES_PER_ELEMENT = { float32: 4, int32: 4, uint8: 1 } as const satisfies Record<TensorType, number>
 const LENGTH_BYTES = 8
 /** The limit of the reference implementation; a larger header is an attack or a mistake. */
 const MAX_HEADER_BYTES = 100_000_000
 
-/** A tensor of any type that can be written; `values` are the bits, row-major. */
+/** A tensor of any type that a file can have here; `values` are the bits, row-major. */
 export interface TypedTensor {
-  readonly dtype: keyof typeof WIDTH
+  readonly dtype: Dtype
   readonly shape: readonly number[]
-  readonly values: TensorValues | Uint16Array | Int8Array
+  readonly values: TensorValues | Uint32Array | Uint16Array | Int8Array
 }
+type Dtype = keyof typeof WIDTH
 
 /** Bytes of an element. */
-const WIDTH = { F32: 4, I32: 4, F16: 2, I8: 1, U8: 1 } as const
+const WIDTH = { F32: 4, I32: 4, U32: 4, F16: 2, U16: 2, I8: 1, U8: 1 } as const
+const ARRAYS = {
+  ...{ F32: Float32Array, I32: Int32Array, U32: Uint32Array },
+  ...{ F16: Uint16Array, U16: Uint16Array, I8: Int8Array, U8: Uint8Array },
+} as const
 
 /**
  * The safetensors format of Hugging Face: 8 bytes header length, JSON header, values. The same tensors give the same bytes whatever
@@ -42,7 +46,7 @@ export function encodeSafetensors(tensors: StoredTensors, metadata: Readonly<Rec
   return encodeTyped(Object.fromEntries(typed), metadata)
 }
 
-/** The same for tensors of further types, which are only written. */
+/** The same for tensors of further types, such as indexes. */
 export function encodeTyped(
   tensors: Readonly<Record<string, TypedTensor>>,
   metadata: Readonly<Record<string, string>> = {},
@@ -82,9 +86,20 @@ export function encodeTyped(
  * element types, sizes that disagree with shapes, overlaps, holes, missing or trailing bytes.
  */
 export function decodeSafetensors(bytes: Uint8Array): { tensors: StoredTensors; metadata: Record<string, string> } {
+  const { tensors: typed, metadata } = decodeTyped(bytes)
+  const tensors: Record<string, StoredTensor> = {}
+  for (const [name, tensor] of Object.entries(typed)) define(tensors, name, toStored(name, tensor))
+  return { tensors, metadata }
+}
+
+/** The same, with tensors of the further types. */
+export function decodeTyped(bytes: Uint8Array): {
+  tensors: Readonly<Record<string, TypedTensor>>
+  metadata: Record<string, string>
+} {
   const { header, dataStart } = readHeader(bytes)
   const metadata: Record<string, string> = {}
-  const entries: { name: string; type: TensorType; shape: number[]; begin: number; end: number }[] = []
+  const entries: { name: string; dtype: Dtype; shape: number[]; begin: number; end: number }[] = []
   for (const [name, value] of Object.entries(header)) {
     if (!isRecord(value)) throw new FormatError(`header entry ${name} is not an object`)
     if (name === '__metadata__') {
@@ -96,13 +111,13 @@ export function decodeSafetensors(bytes: Uint8Array): { tensors: StoredTensors; 
   }
 
   entries.sort((a, b) => a.begin - b.begin || a.end - b.end)
-  const tensors: Record<string, StoredTensor> = {}
+  const tensors: Record<string, TypedTensor> = {}
   let expected = 0
-  for (const { name, type, shape, begin, end } of entries) {
+  for (const { name, dtype, shape, begin, end } of entries) {
     if (begin !== expected) throw new FormatError(`tensor ${name} does not start where the one before it ends`)
     expected = end
     if (dataStart + end > bytes.length) throw new FormatError(`tensor ${name} lies beyond the end of the file`)
-    define(tensors, name, { type, shape, values: view(bytes, dataStart + begin, dataStart + end, type) })
+    define(tensors, name, { dtype, shape, values: view(bytes, dataStart + begin, dataStart + end, dtype) })
   }
   if (dataStart + expected !== bytes.length) throw new FormatError('the file has bytes that belong to no tensor')
   return { tensors, metadata }
@@ -126,8 +141,8 @@ function readHeader(bytes: Uint8Array): { header: Record<string, unknown>; dataS
 }
 
 function readEntry(name: string, value: Record<string, unknown>) {
-  const type = (Object.keys(DTYPE) as TensorType[]).find((key) => DTYPE[key] === value.dtype) // keys of a const record
-  if (type === undefined) throw new FormatError(`tensor ${name}: element type ${String(value.dtype)} is not supported`)
+  const dtype = (Object.keys(WIDTH) as Dtype[]).find((key) => key === value.dtype) // keys of a const record
+  if (dtype === undefined) throw unsupported(name, value.dtype)
   const { shape, data_offsets: offsets } = value
   if (!isSizes(shape)) throw new FormatError(`tensor ${name}: the shape is not a list of sizes`)
   if (!isSizes(offsets)) throw new FormatError(`tensor ${name}: data_offsets is not a pair of positions`)
@@ -135,10 +150,21 @@ function readEntry(name: string, value: Record<string, unknown>) {
   if (offsets.length !== 2 || begin === undefined || end === undefined) {
     throw new FormatError(`tensor ${name}: data_offsets is not a pair of positions`)
   }
-  if (end - begin !== elementCount(name, shape) * BYTES_PER_ELEMENT[type]) {
+  if (end - begin !== elementCount(name, shape) * WIDTH[dtype]) {
     throw new FormatError(`tensor ${name}: ${end - begin} bytes do not fit the shape [${shape.join(', ')}]`)
   }
-  return { type, shape, begin, end }
+  return { dtype, shape, begin, end }
+}
+
+/** @throws FormatError if the element type is not one of `TensorType`. */
+export function toStored(name: string, { dtype, shape, values }: TypedTensor): StoredTensor {
+  const type = (Object.keys(DTYPE) as TensorType[]).find((key) => DTYPE[key] === dtype) // keys of a const record
+  if (type === undefined) throw unsupported(name, dtype)
+  return { type, shape, values: values as TensorValues } // `view` made them of this type
+}
+
+function unsupported(name: string, dtype: unknown): FormatError {
+  return new FormatError(`tensor ${name}: element type ${String(dtype)} is not supported`)
 }
 
 function elementCount(name: string, shape: readonly number[]): number {
@@ -147,13 +173,11 @@ function elementCount(name: string, shape: readonly number[]): number {
   return count
 }
 
-function view(bytes: Uint8Array, begin: number, end: number, type: TensorType): TensorValues {
-  if (type === 'uint8') return bytes.subarray(begin, end)
+function view(bytes: Uint8Array, begin: number, end: number, dtype: Dtype): TypedTensor['values'] {
+  const width = WIDTH[dtype]
   const aligned =
-    (bytes.byteOffset + begin) % 4 === 0 ? bytes.subarray(begin, end) : Uint8Array.from(bytes.subarray(begin, end))
-  const { buffer, byteOffset } = aligned
-  const length = (end - begin) / 4
-  return type === 'float32' ? new Float32Array(buffer, byteOffset, length) : new Int32Array(buffer, byteOffset, length)
+    (bytes.byteOffset + begin) % width === 0 ? bytes.subarray(begin, end) : Uint8Array.from(bytes.subarray(begin, end))
+  return new ARRAYS[dtype](aligned.buffer as ArrayBuffer, aligned.byteOffset, (end - begin) / width) // of either kind of buffer
 }
 
 function typeOf(values: TensorValues): TensorType {

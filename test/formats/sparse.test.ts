@@ -51,7 +51,7 @@ describe('sparse', () => {
     const { tensors, metadata } = decodeSafetensors(encodeSparse({ w: weights(100, 10) }))
     expect(tensors['w:bitmap']?.values).toEqual(Uint8Array.of(255, 3, ...new Array<number>(11).fill(0)))
     expect(tensors['w:values']?.values).toEqual(Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8, 9, 10))
-    expect(metadata).toEqual({ format: 'espalier-sparse-1', 'shape:w': '[100]' })
+    expect(metadata).toEqual({ format: 'espalier-sparse-2', 'encoding:w': '{"encoding":"bitmap","shape":[100]}' })
   })
 
   it('leaves a tensor without zeros as it is', () => {
