@@ -1,14 +1,17 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { formatTable } from '../src/cli/table.js'
-import { engineInfo } from '../src/ml/engine/info.js'
-import { makeEspalierRunners } from './espalier.js'
-import { type BenchModel, MODELS } from './models.js'
-import { startPeers } from './peers.js'
-import { BATCH_SIZE, type Runner } from './runner.js'
-import { ratios, summarize, type Timing } from './statistics.js'
+import type { EngineInfo } from '../src/ml/engine/info.js'
+import type { ModelResult } from './compare.js'
+import { MODELS } from './models.js'
+import { BATCH_SIZE } from './runner.js'
+import type { Timing } from './statistics.js'
+import type { Measured } from './step-model.js'
 
 const { values: flags } = parseArgs({
   options: {
@@ -20,57 +23,20 @@ const { values: flags } = parseArgs({
 const ROUNDS = Number(flags.rounds)
 if (!Number.isInteger(ROUNDS) || ROUNDS < 1) throw new RangeError('--rounds is a whole number from 1')
 
-const wanted = flags.models.split(',').map((key) => {
-  const model = MODELS[key]
-  if (!model) throw new RangeError(`--models: '${key}' is none of ${Object.keys(MODELS).join(', ')}`)
-  return model
-})
+const wanted = flags.models.split(',')
+for (const key of wanted)
+  if (!MODELS[key]) throw new RangeError(`--models: '${key}' is none of ${Object.keys(MODELS).join(', ')}`)
 
-interface ModelResult {
-  readonly name: string
-  readonly compiledMs: Timing
-  readonly eagerMs: Timing
-  /** Eager ÷ compiled, taken within each round. */
-  readonly eagerToCompiled: Timing
-  readonly peers: Readonly<Record<string, Timing>>
-  readonly bestPeer: string | null
-  /** Compiled ÷ best peer (the one with the lowest median), taken within each round; below 1 Espalier is the faster. */
-  readonly ratioToBestPeer: Timing | null
-}
-
-interface Contestants {
-  readonly compiled: Runner
-  readonly eager: Runner
-  readonly peers: readonly Runner[]
-}
-
-/** The runners take turns within a round, so that a slow minute of the machine falls on all of them. */
-async function compare(model: BenchModel, { compiled, eager, peers }: Contestants): Promise<ModelResult> {
-  const times = new Map<Runner, number[]>([compiled, eager, ...peers].map((runner) => [runner, []]))
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const [runner, measured] of times) {
-      try {
-        measured.push(await runner.measure(model))
-      } catch (error) {
-        if (!peers.includes(runner)) throw error
-        console.error(`${runner.name} is left out for ${model.name}: ${error instanceof Error ? error.message : error}`)
-        times.delete(runner)
-      }
-    }
-  }
-  const timesOf = (runner: Runner) => times.get(runner) ?? []
-  const timingOf = (runner: Runner) => summarize(timesOf(runner))
-  const measured = peers.filter((peer) => times.has(peer))
-  const [best] = measured.toSorted((a, b) => timingOf(a).median - timingOf(b).median)
-  return {
-    name: model.name,
-    compiledMs: timingOf(compiled),
-    eagerMs: timingOf(eager),
-    eagerToCompiled: summarize(ratios(timesOf(eager), timesOf(compiled))),
-    peers: Object.fromEntries(measured.map((peer) => [peer.name, timingOf(peer)])),
-    bestPeer: best?.name ?? null,
-    ratioToBestPeer: best ? summarize(ratios(timesOf(compiled), timesOf(best))) : null,
-  }
+/** In a process of its own, as a job is run: the threads are those that suit the model. */
+async function measureInProcess(key: string): Promise<Measured> {
+  const child = fork(fileURLToPath(new URL('./step-model.js', import.meta.url)), [key, String(ROUNDS)])
+  let measured: Measured | undefined
+  child.on('message', (message) => {
+    measured = message as Measured // sent by step-model.ts only
+  })
+  const [code] = await once(child, 'close')
+  if (!measured) throw new Error(`${key}: the process that measures ended with code ${code}`)
+  return measured
 }
 
 function report(result: ModelResult): string {
@@ -93,25 +59,19 @@ function report(result: ModelResult): string {
   return `${formatTable(rows)}\ncompiled: ${result.eagerToCompiled.median.toFixed(1)} times as fast as eager; ${verdict}\n`
 }
 
-const { compiled, eager } = makeEspalierRunners()
-const root = process.cwd() // npm runs scripts in the folder of package.json
-const peers = startPeers(root)
 const models: ModelResult[] = []
-try {
-  for (const model of wanted) {
-    const suited = peers.filter(({ suits }) => suits?.(model) ?? true)
-    const result = await compare(model, { compiled, eager, peers: suited })
-    models.push(result)
-    console.log(report(result))
-  }
-} finally {
-  for (const runner of [compiled, eager, ...peers]) runner.close()
+let engine: EngineInfo | null = null
+for (const key of wanted) {
+  const measured = await measureInProcess(key)
+  models.push(measured.result)
+  engine = measured.engine
+  console.log(report(measured.result))
 }
 const machine = {
   cpu: os.cpus()[0]?.model ?? 'unknown',
   cores: os.availableParallelism(),
   node: process.version,
-  engine: engineInfo(),
+  engine,
 }
 if (flags.json)
   writeFileSync(

@@ -101,7 +101,7 @@ it('lets a file have 300 lines and not 301', () => {
 it('lets config read the environment and nobody else', () => {
   expect(judge({ 'config.ts': 'export const port = process.env.PORT\n' })).toEqual([])
   expect(judge({ 'api/server.ts': 'export const port = process.env.PORT\n' })).toEqual([
-    'api/server.ts uses process.env: only config.ts and ml/engine/tensorflow.ts may',
+    'api/server.ts uses process.env: only config.ts and ml/engine/environment.ts may',
   ])
 })
 

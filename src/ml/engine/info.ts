@@ -1,5 +1,5 @@
 import { native } from './binding.js'
-import { environment } from './tensorflow.js'
+import { environment } from './environment.js'
 
 export interface EngineInfo {
   readonly tensorflow: string
@@ -10,5 +10,5 @@ export interface EngineInfo {
 
 /** What is loaded, and what decides about the bits of its results. */
 export function engineInfo(): EngineInfo {
-  return { tensorflow: native.TF_Version, device: native.isUsingGpuDevice() ? 'gpu' : 'cpu', ...environment }
+  return { tensorflow: native.TF_Version, device: native.isUsingGpuDevice() ? 'gpu' : 'cpu', ...environment() }
 }

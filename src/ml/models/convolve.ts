@@ -1,7 +1,8 @@
 import type { Tensor } from '@tensorflow/tfjs-core'
 import { FLOAT32 } from '../engine/binding.js'
+import { environment } from '../engine/environment.js'
 import { bool, int, operation, text, type } from '../engine/raw-operation.js'
-import { environment, tf } from '../engine/tensorflow.js'
+import { tf } from '../engine/tensorflow.js'
 import { withGradients } from './gradients.js'
 
 type Pair = readonly [number, number]
@@ -37,7 +38,7 @@ const toKernel = (x: Tensor, shape: readonly number[], dy: Tensor, movement: Mov
 export function convolve(x: Tensor, kernel: Tensor, movement: Movement): Tensor {
   const { dilation } = movement
   // Without oneDNN TensorFlow's CPU kernels know no dilation.
-  if (!environment.oneDnn && dilation.some((distance) => distance > 1))
+  if (!environment().oneDnn && dilation.some((distance) => distance > 1))
     return convolve(x, spreadTaps(kernel, dilation), { ...movement, dilation: [1, 1] })
   return withGradients(
     [x, kernel],

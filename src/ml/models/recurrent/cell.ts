@@ -30,6 +30,8 @@ export type Activation = (x: Tensor) => Tensor
  */
 export interface Cell {
   readonly states: number
+  /** Columns of all gates. */
+  readonly width: number
   /** What each forward step uses, computed once. */
   readonly forwardConstants: (rows: number) => readonly Tensor[]
   /** `tape` is what `backward` gets back for this step. */
@@ -39,17 +41,35 @@ export interface Cell {
     state: readonly Tensor[],
   ) => { readonly state: readonly Tensor[]; readonly tape: readonly Tensor[] }
   readonly backwardConstants: () => readonly Tensor[]
-  /** From ∂L/∂state to ∂L/∂(state before), ∂L/∂x [rows, features] and this step's part of the sums that `finish` takes. */
+  /** From ∂L/∂state to ∂L/∂(state before), and the factors of what does not act back on earlier steps: it can be computed later. */
   readonly backward: (
     constants: readonly Tensor[],
     tape: readonly Tensor[],
     x: Tensor,
     gradients: readonly Tensor[],
-  ) => { readonly gradients: readonly Tensor[]; readonly dx: Tensor; readonly terms: readonly Tensor[] }
-  /** Shapes of the sums. */
+  ) => CellGradient
+  /** Shapes of the sums over time of the terms. */
   readonly termShapes: (rows: number) => readonly (readonly number[])[]
   /** ∂L/∂kernel, ∂L/∂recurrentKernel and, where there is one, ∂L/∂bias from the sums over time. */
   readonly finish: (sums: readonly Tensor[]) => Tensor[]
+}
+
+export interface CellGradient {
+  readonly gradients: readonly Tensor[]
+  readonly dx: readonly Product[]
+  readonly terms: readonly Term[]
+}
+
+/** A part of ∂L/∂x [rows, features]: dz · weights, where the weights are the same at every step. */
+export interface Product {
+  readonly dz: Tensor
+  readonly weights: Tensor
+}
+
+/** This step's part of a sum that `finish` takes: leftᵀ · right, or `right` itself where `left` is null. */
+export interface Term {
+  readonly left: Tensor | null
+  readonly right: Tensor
 }
 
 /** The item at `index` of a list that is known to be long enough. */

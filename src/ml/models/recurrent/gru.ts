@@ -74,6 +74,7 @@ function makeGruCell({ kernel, recurrentKernel, bias }: RecurrentWeights, resetA
 
   return {
     states: 1,
+    width: 3 * units,
     forwardConstants(rows) {
       const [bGates, bCandidate, bRecurrent] = biases()
       return [
@@ -121,16 +122,18 @@ function makeGruCell({ kernel, recurrentKernel, bias }: RecurrentWeights, resetA
       const dr = resetAfter ? tf.mul(dCandidate, inner) : tf.mul(dInner, h)
       const dGates = tanhGradient(tau, tf.concat([tf.mul(dh, difference), dr], 1))
       const through = resetAfter ? stepMatMul(dInner, ucT) : tf.mul(dInner, r)
-      const transposeA = { transposeA: true }
       return {
         gradients: [tf.addN([kept, stepMatMul(dGates, ugT), through])],
-        dx: tf.add(stepMatMul(dGates, kgT), stepMatMul(dCandidate, kcT)),
+        dx: [
+          { dz: dGates, weights: kgT },
+          { dz: dCandidate, weights: kcT },
+        ],
         terms: [
-          stepMatMul(x, dGates, transposeA),
-          stepMatMul(x, dCandidate, transposeA),
-          stepMatMul(h, dGates, transposeA),
-          resetAfter ? stepMatMul(h, dInner, transposeA) : stepMatMul(inner, dCandidate, transposeA),
-          ...(hasRecurrentBias ? [dInner] : []),
+          { left: x, right: dGates },
+          { left: x, right: dCandidate },
+          { left: h, right: dGates },
+          resetAfter ? { left: h, right: dInner } : { left: inner, right: dCandidate },
+          ...(hasRecurrentBias ? [{ left: null, right: dInner }] : []),
         ],
       }
     },

@@ -39,6 +39,7 @@ function makeLstmCell({ kernel, recurrentKernel, bias }: RecurrentWeights): Cell
 
   return {
     states: 2,
+    width: 4 * units,
     forwardConstants(rows) {
       const scale = perGate(0.5, 1)
       return [
@@ -69,8 +70,11 @@ function makeLstmCell({ kernel, recurrentKernel, bias }: RecurrentWeights): Cell
       const dz = tanhGradient(tau, dGates)
       return {
         gradients: [stepMatMul(dz, uT), tf.mul(dCell, f)],
-        dx: stepMatMul(dz, kT),
-        terms: [stepMatMul(x, dz, { transposeA: true }), stepMatMul(h, dz, { transposeA: true })],
+        dx: [{ dz, weights: kT }],
+        terms: [
+          { left: x, right: dz },
+          { left: h, right: dz },
+        ],
       }
     },
     termShapes: () => [

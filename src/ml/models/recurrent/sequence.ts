@@ -1,18 +1,17 @@
 import type { GradSaveFunc, Tensor } from '@tensorflow/tfjs-core'
+import { recurrentChains } from '../../../planning/threads.js'
 import { replaced, type Sequence, scan, stacked, unstacked } from '../../engine/scan.js'
 import { tf } from '../../engine/tensorflow.js'
+import { backpropagateAndMultiply, backpropagateThenMultiply } from './backpropagate.js'
 import { type Cell, item, type RecurrentOptions, type RecurrentWeights } from './cell.js'
 
 /** Longer sequences become a loop in the graph: slower per step, but a graph of constant size. */
 const UNROLLED_UP_TO = 100
 /**
- * A batch is computed in independent parts of about this many examples, so that several cores have work although a recurrence is one long
- * chain. The parts decide the order of summation: they depend on the batch alone, not on the machine.
+ * Sums of the gradients of more columns than this leave the cache at every step: then the factors of all steps are kept, and multiplied at
+ * the end (measured, docs/recurrent.md).
  */
-const ROWS_PER_CHAIN = 64
-const MAX_CHAINS = 4
-/** Below, the parts would be too small to pay for their operations. */
-const SMALLEST_SPLIT = 32
+const WIDEST_IN_STEP = 256
 
 interface Chain {
   /** First example, and number of examples. */
@@ -77,8 +76,7 @@ function layerOf(
 }
 
 function chainsOf(batch: number): Chain[] {
-  const wanted = Math.round(batch / ROWS_PER_CHAIN)
-  const count = batch < SMALLEST_SPLIT ? 1 : Math.min(Math.max(wanted, 2), MAX_CHAINS)
+  const count = recurrentChains(batch)
   return Array.from({ length: count }, (_, index) => {
     const start = Math.floor((index * batch) / count)
     return { start, rows: Math.floor(((index + 1) * batch) / count) - start }
@@ -122,27 +120,26 @@ function forward(layer: Layer, returnSequences: boolean): { value: Tensor; tapes
 function backward(layer: Layer, tapes: readonly Sequence[][], dy: Tensor, returnSequences: boolean): Tensor[] {
   const { cell, batch, length, units, loop } = layer
   const constants = cell.backwardConstants()
+  const backpropagate = cell.width > WIDEST_IN_STEP ? backpropagateThenMultiply : backpropagateAndMultiply
   const parts = chainsOf(batch).map((chain, index) => {
     const { start, rows } = chain
     const tape = item(tapes, index)
     const dys = returnSequences ? [unstacked(timeMajor(dy, chain), { loop })] : []
     const zeros = () => tf.fill([rows, units], 0)
     const last = returnSequences ? zeros() : tf.slice(dy, [start, 0], [rows, units])
-    const gradients = [last, ...Array.from({ length: cell.states - 1 }, zeros)]
-    const sums = cell.termShapes(rows).map((shape) => tf.fill([...shape], 0))
-    const result = scan({ length, loop, reverse: true }, [...tape, ...dys], [...gradients, ...sums], (items, carry) => {
-      const [xt, ...rest] = items
-      if (!xt) throw new Error('no input of the step')
-      const after = carry.slice(0, cell.states)
-      if (returnSequences) after[0] = tf.add(item(after, 0), item(rest, rest.length - 1))
-      const step = cell.backward(constants, rest, xt, after)
-      const summed = step.terms.map((term, k) => tf.add(item(carry, cell.states + k), term))
-      return { carry: [...step.gradients, ...summed], items: [step.dx] }
+    const { dx, sums } = backpropagate({
+      ...{ cell, rows, length, loop },
+      sequences: [...tape, ...dys],
+      gradients: [last, ...Array.from({ length: cell.states - 1 }, zeros)],
+      step([x, ...rest], [dh, ...others]) {
+        if (!x || !dh) throw new Error('incomplete step')
+        return cell.backward(constants, rest, x, [
+          returnSequences ? tf.add(dh, item(rest, rest.length - 1)) : dh,
+          ...others,
+        ])
+      },
     })
-    return {
-      dx: tf.transpose(stacked(item(result.sequences, 0), length), [1, 0, 2]),
-      sums: cell.finish(result.carry.slice(cell.states)),
-    }
+    return { dx: tf.transpose(dx, [1, 0, 2]), sums: cell.finish(sums) }
   })
   const [first, ...others] = parts.map(({ sums }) => sums)
   if (!first) throw new Error('no chain')

@@ -23,6 +23,7 @@ function makeSimpleCell({ kernel, recurrentKernel, bias }: RecurrentWeights): Ce
   const inputs = (kernel.shape[0] ?? 0) + (bias ? 1 : 0)
   return {
     states: 1,
+    width: units,
     forwardConstants: () => [withBias(kernel, bias), recurrentKernel],
     forward([k, u], x, [h]) {
       if (!k || !u || !h) throw new Error('incomplete step')
@@ -35,8 +36,11 @@ function makeSimpleCell({ kernel, recurrentKernel, bias }: RecurrentWeights): Ce
       const dz = tanhGradient(next, dh)
       return {
         gradients: [stepMatMul(dz, uT)],
-        dx: stepMatMul(dz, kT),
-        terms: [stepMatMul(x, dz, { transposeA: true }), stepMatMul(h, dz, { transposeA: true })],
+        dx: [{ dz, weights: kT }],
+        terms: [
+          { left: x, right: dz },
+          { left: h, right: dz },
+        ],
       }
     },
     termShapes: () => [
