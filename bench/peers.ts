@@ -50,10 +50,9 @@ const PEERS: readonly Peer[] = [
 
 /** Runners of Keras and PyTorch; none where `npm run bench:peers` has not been run. `root` is the repository. */
 export function startPeers(root: string): Runner[] {
-  const python = path.join(root, '.venv-peers', 'bin', 'python')
-  if (!existsSync(path.join(root, '.venv-peers', 'complete.json'))) return []
+  if (!hasPeers(root)) return []
   return PEERS.flatMap(({ script, environment = {}, variants }) => {
-    const child = startChild(python, path.join(root, 'bench', 'peers', script), { ...environment, ...process.env })
+    const child = startChild<Measurement>(root, script, { ...environment, ...process.env })
     return variants.map(({ variant, name, imagesOnly = false }) => ({
       name,
       suits: ({ model }: BenchModel) => !imagesOnly || model.inputShape.length === 3,
@@ -63,35 +62,47 @@ export function startPeers(root: string): Runner[] {
   })
 }
 
+export function hasPeers(root: string): boolean {
+  return existsSync(path.join(root, '.venv-peers', 'complete.json'))
+}
+
 /** @throws Error with the words of the peer; and if it trains another number of parameters, which would make another contest. */
-async function measure(child: Child, variant: string, model: BenchModel): Promise<number> {
+async function measure(child: Child<Measurement>, variant: string, model: BenchModel): Promise<number> {
   const { ms, parameters } = await child.ask({ variant, ...requestFor(model) })
-  const own = describeLayers(model.model).reduce((sum, layer) => sum + layer.parameters, 0)
+  const own = parametersOf(model)
   if (parameters !== own) throw new Error(`it trains ${parameters} parameters where Espalier trains ${own}`)
   return ms
 }
 
-function requestFor({ name, model, dataset, steps }: BenchModel) {
+/** Numbers that are trained. */
+export function parametersOf({ model }: Pick<BenchModel, 'model'>): number {
+  return describeLayers(model).reduce((sum, layer) => sum + layer.parameters, 0)
+}
+
+/** The network, as the peers build it. */
+export function networkFor({ name, model }: BenchModel) {
   const described = describeLayers(model)
   const layers = model.layers.map((layer, index) => {
     const { inputs, inputShapes } = described[index] ?? {}
     return { ...layer, inputs, inputShapes }
   })
-  const { trainRows, vocabularySize = null, target } = dataset
+  return { model: name, inputShape: model.inputShape, layers }
+}
+
+function requestFor(bench: BenchModel) {
+  const { trainRows, vocabularySize = null, target } = bench.dataset
   return {
-    model: name,
-    inputShape: model.inputShape,
-    layers,
+    ...networkFor(bench),
     data: {
       rows: trainRows,
       vocabulary: vocabularySize,
-      outputs: outputsOf(dataset),
+      outputs: outputsOf(bench.dataset),
       labelShape: target.kind === 'tokens' ? [target.length] : [],
     },
     batchSize: BATCH_SIZE,
     learningRate: LEARNING_RATE,
     maxNorm: MAX_NORM,
-    steps,
+    steps: bench.steps,
   }
 }
 
@@ -100,30 +111,34 @@ interface Measurement {
   /** Numbers that the peer's model trains. */
   readonly parameters: number
 }
-type Answer = Measurement | { readonly error: string }
-type Child = ReturnType<typeof startChild>
 
-/** A Python process that answers each line of JSON with one line of JSON, and idles in between. */
-function startChild(python: string, script: string, env: NodeJS.ProcessEnv) {
-  const child = spawn(python, [script], { stdio: ['pipe', 'pipe', 'pipe'], env })
+export interface Child<Answer> {
+  /** @throws Error with the words of the process, if it cannot answer or has ended. */
+  ask(request: Readonly<Record<string, unknown>>): Promise<Answer>
+  close(): void
+}
+
+/** A script of bench/peers that answers each line of JSON with one line of JSON, and idles in between. */
+export function startChild<Answer extends object>(root: string, script: string, env: NodeJS.ProcessEnv): Child<Answer> {
+  const python = path.join(root, '.venv-peers', 'bin', 'python')
+  const child = spawn(python, [path.join(root, 'bench', 'peers', script)], { stdio: ['pipe', 'pipe', 'pipe'], env })
+  child.stdin.on('error', () => {}) // a process that has ended takes no question; its end says why
   let lastWords = ''
   child.stderr.on('data', (chunk: Buffer) => {
     lastWords = (lastWords + chunk.toString()).slice(-2000)
   })
   const ended = new Promise<never>((_, reject) => {
     child.once('error', reject)
-    child.once('exit', (code, signal) =>
-      reject(new Error(`${path.basename(script)} ended (${code ?? signal}):\n${lastWords}`)),
-    )
+    child.once('exit', (code, signal) => reject(new Error(`${script} ended (${code ?? signal}):\n${lastWords}`)))
   })
   ended.catch(() => {}) // it is awaited only while a question is open
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
 
   return {
-    async ask(request: Readonly<Record<string, unknown>>): Promise<Measurement> {
+    async ask(request) {
       child.stdin.write(`${JSON.stringify(request)}\n`)
       const { value } = await Promise.race([lines.next(), ended])
-      const answer = JSON.parse(value ?? '{"error":"no answer"}') as Answer // written by bench/peers/protocol.py
+      const answer = JSON.parse(value ?? '{"error":"no answer"}') as Answer | { readonly error: string } // written by bench/peers/protocol.py
       if ('error' in answer) throw new Error(answer.error)
       return answer
     },

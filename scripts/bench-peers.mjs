@@ -9,7 +9,10 @@ const python = join(folder, 'bin', 'python')
 const marker = join(folder, 'complete.json')
 
 // PyPI's torch for Linux is the CUDA build: it loads the CUDA libraries even where it computes on the CPU, so they come along.
-const packages = ['keras==3.15.1', 'tensorflow-cpu==2.21.0', 'torch==2.15.0', 'numpy', 'safetensors', 'setuptools>=77']
+const packages = [
+  ...['keras==3.15.1', 'tensorflow-cpu==2.21.0', 'torch==2.15.0', 'torch-pruning==1.6.1'],
+  ...['numpy', 'safetensors', 'setuptools>=77'],
+]
 
 const wanted = JSON.stringify(packages)
 
@@ -27,7 +30,7 @@ function step(what, run) {
 
 function versions() {
   const code =
-    'import keras, tensorflow, torch, numpy; print(keras.__version__, tensorflow.__version__, torch.__version__)'
+    'import keras, tensorflow, torch, torch_pruning, numpy; print(keras.__version__, tensorflow.__version__, torch.__version__)'
   const result = spawnSync(python, ['-c', code], {
     encoding: 'utf8',
     env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '3' },

@@ -1,6 +1,6 @@
-"""What both peers share: JSON lines on stdin and stdout, and the data.
+"""What the peers share: JSON lines on stdin and stdout, and the data.
 
-A request is {"model": NAME, "variant": NAME, "inputShape": [...], "layers": [...], "data": {...}, "batchSize": N, "learningRate": X,
+A request of the training step is {"model": NAME, "variant": NAME, "inputShape": [...], "layers": [...], "data": {...}, "batchSize": N, "learningRate": X,
 "maxNorm": X, "steps": N}, with the layers of an Espalier job spec, each with its name, the names of its inputs and their shapes. The
 answer is {"ms": MS_PER_STEP, "parameters": NUMBERS_TRAINED} or {"error": TEXT}. A model is built, compiled and warmed up when it is
 first asked for; that time is not measured.
@@ -29,17 +29,25 @@ def draw(rows, input_shape, vocabulary, label_shape, outputs):
 
 def serve(build):
     """`build(request)` returns a function from a number of steps to the milliseconds of one, and the number of parameters they train."""
-    answers, sys.stdout = sys.stdout, sys.stderr
     built = {}
-    for line in sys.stdin:
-        request = json.loads(line)
+
+    def answer(request):
         key = (request["model"], request["variant"])
+        if key not in built:
+            built[key] = build(request)
+            built[key][0](request["steps"])
+        run, parameters = built[key]
+        return {"ms": run(request["steps"]), "parameters": parameters}
+
+    answer_all(answer)
+
+
+def answer_all(answer):
+    """`answer(request)` returns what is sent back, or raises."""
+    answers, sys.stdout = sys.stdout, sys.stderr
+    for line in sys.stdin:
         try:
-            if key not in built:
-                built[key] = build(request)
-                built[key][0](request["steps"])
-            run, parameters = built[key]
-            answer = {"ms": run(request["steps"]), "parameters": parameters}
+            found = answer(json.loads(line))
         except Exception as error:  # the peer goes on with its other models, and the bench prints what was wrong with this one
-            answer = {"error": f"{type(error).__name__}: {error}"[:500]}
-        print(json.dumps(answer), file=answers, flush=True)
+            found = {"error": f"{type(error).__name__}: {error}"[:500]}
+        print(json.dumps(found), file=answers, flush=True)

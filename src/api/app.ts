@@ -4,6 +4,7 @@ import { makeApiKeys } from '../db/api-keys.js'
 import type { Database } from '../db/database.js'
 import { makeDatasets } from '../db/datasets.js'
 import { makeJobLog } from '../db/job-log.js'
+import { makeModels } from '../db/models.js'
 import { makeJobReports } from '../db/reports.js'
 import { makeTrainingJobs } from '../db/training-jobs.js'
 import type { JobQueue } from '../queue/job-queue.js'
@@ -23,6 +24,7 @@ import { datasetRoutes } from './routes/datasets.js'
 import { eventRoutes } from './routes/events.js'
 import { healthRoutes } from './routes/health.js'
 import { metricRoutes } from './routes/metrics.js'
+import { modelRoutes } from './routes/models.js'
 import { problemTypeRoutes } from './routes/problem-types.js'
 import { reportRoutes } from './routes/reports.js'
 import { trainingJobRoutes } from './routes/training-jobs.js'
@@ -76,6 +78,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     healthRoutes,
     problemTypeRoutes,
     datasetRoutes,
+    modelRoutes,
     trainingJobRoutes,
     eventRoutes,
     metricRoutes,
@@ -98,6 +101,7 @@ function contextOf(dependencies: AppDependencies, closing: AbortSignal): AppCont
     closing,
     trainingJobs: makeTrainingJobs(database),
     datasets: makeDatasets(database),
+    models: makeModels(database),
     jobLog: makeJobLog(database),
     jobReports: makeJobReports(database),
     apiKeys: makeApiKeys(database),

@@ -3,6 +3,7 @@ import type { ApiKeys } from '../db/api-keys.js'
 import type { Database } from '../db/database.js'
 import type { Datasets } from '../db/datasets.js'
 import type { JobLog } from '../db/job-log.js'
+import type { Models } from '../db/models.js'
 import type { JobReports } from '../db/reports.js'
 import type { TrainingJobs } from '../db/training-jobs.js'
 import type { JobQueue } from '../queue/job-queue.js'
@@ -20,6 +21,7 @@ export interface AppContext {
   readonly database: Pick<Database, 'prisma'>
   readonly trainingJobs: TrainingJobs
   readonly datasets: Datasets
+  readonly models: Models
   readonly jobLog: JobLog
   readonly jobReports: JobReports
   readonly apiKeys: Pick<ApiKeys, 'authenticate'>

@@ -5,14 +5,15 @@ import { EspalierError } from '../errors.js'
 import { planTrainingJob } from '../planning/plan.js'
 import type { AppContext } from './context.js'
 import { fieldProblem } from './field-problem.js'
+import { findStart } from './starting-point.js'
 
-type Context = Pick<AppContext, 'datasets' | 'trainingJobs'>
+type Context = Pick<AppContext, 'datasets' | 'trainingJobs' | 'jobLog' | 'store' | 'models'>
 
 /** What the spec amounts to on its dataset. @throws SPEC_INVALID, SPEC_OUT_OF_RANGE */
-export async function planJob({ datasets }: Context, projectId: string, spec: TrainingJobSpec): Promise<TrainingPlan> {
-  const dataset = await datasets.get(projectId, spec.datasetId)
+export async function planJob(context: Context, projectId: string, spec: TrainingJobSpec): Promise<TrainingPlan> {
+  const dataset = await context.datasets.get(projectId, spec.datasetId)
   if (dataset === null) throw noSuchDataset(spec.datasetId)
-  return planTrainingJob(spec, dataset.schema)
+  return planTrainingJob(spec, dataset.schema, await findStart(context, projectId, spec.model))
 }
 
 /**
@@ -27,7 +28,8 @@ export async function createJob(
 ): Promise<{ job: TrainingJob; replayed: boolean }> {
   const dataset = await context.datasets.get(projectId, spec.datasetId)
   // Without a dataset nothing can be created: either there is an earlier answer, or it is refused.
-  const filled = dataset === null ? spec : planTrainingJob(spec, dataset.schema).spec
+  const start = dataset && (await findStart(context, projectId, spec.model))
+  const filled = dataset === null ? spec : planTrainingJob(spec, dataset.schema, start).spec
   try {
     return await context.trainingJobs.create(projectId, filled, idempotency)
   } catch (error) {

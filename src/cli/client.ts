@@ -6,6 +6,7 @@ import { type JobEvent, TERMINAL_EVENTS } from '../contracts/event.js'
 import type { MetricSeries } from '../contracts/metric.js'
 import type { Problem } from '../contracts/problem.js'
 import type { PruningReport } from '../contracts/pruning-report.js'
+import type { SensitivityReport } from '../contracts/sensitivity-report.js'
 import type { JobProgress, JobStatus, TrainingJob } from '../contracts/training-job.js'
 import { parseEventStream, type StreamedEvent } from './event-stream.js'
 
@@ -46,6 +47,7 @@ export interface Client {
   metrics(id: string, names: readonly string[]): Promise<MetricSeries[]>
   clippingReport(id: string): Promise<ClippingReport>
   pruningReport(id: string): Promise<PruningReport>
+  sensitivityReport(id: string): Promise<SensitivityReport>
   /** Follows the event stream to the end of the job and returns it then. */
   watch(id: string, listener: JobListener): Promise<TrainingJob>
 }
@@ -136,6 +138,7 @@ export function makeClient({ url, apiKey }: ClientOptions): Client {
       (await json<{ data: MetricSeries[] }>(`${jobPath(id)}/metrics?names=${names.join(',')}`)).data,
     clippingReport: (id) => json(`${jobPath(id)}/reports/clipping`),
     pruningReport: (id) => json(`${jobPath(id)}/reports/pruning`),
+    sensitivityReport: (id) => json(`${jobPath(id)}/reports/sensitivity`),
     async watch(id, listener) {
       let after = 0
       for (let failures = 0; ; failures++) {

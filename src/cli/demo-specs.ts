@@ -1,18 +1,24 @@
 export interface DemoOptions {
   readonly datasetId: string
+  /** Rows of the dataset to train on; none are held out. */
+  readonly trainRows: number
   readonly seed: number
 }
 
 const EPOCHS = 10
-/** 60,000 rows in batches of 100. */
-const STEPS_PER_EPOCH = 600
+const BATCH_SIZE = 100
 const DENSE_EPOCHS = 2
 const FINE_TUNING_EPOCHS = 3
-const BEGIN = DENSE_EPOCHS * STEPS_PER_EPOCH
-const END = (EPOCHS - FINE_TUNING_EPOCHS) * STEPS_PER_EPOCH
+
+/** Steps between which the pruning takes place. */
+function pruningSteps({ trainRows }: DemoOptions): { beginStep: number; endStep: number } {
+  const stepsPerEpoch = Math.ceil(trainRows / BATCH_SIZE)
+  return { beginStep: DENSE_EPOCHS * stepsPerEpoch, endStep: (EPOCHS - FINE_TUNING_EPOCHS) * stepsPerEpoch }
+}
 
 /** LeNet-300-100 on MNIST, as a client would write it: Nesterov, clipped at a global norm of 1, cosine after the end of the pruning. */
-export function denseSpec({ datasetId, seed }: DemoOptions) {
+export function denseSpec(options: DemoOptions) {
+  const { datasetId, seed } = options
   return {
     name: 'demo: dense control',
     datasetId,
@@ -25,10 +31,10 @@ export function denseSpec({ datasetId, seed }: DemoOptions) {
       momentum: 0.9,
       nesterov: true,
       l2: 2e-4,
-      schedule: { kind: 'cosine', beginStep: END },
+      schedule: { kind: 'cosine', beginStep: pruningSteps(options).endStep },
     },
     epochs: EPOCHS,
-    batchSize: 100,
+    batchSize: BATCH_SIZE,
     seed,
     clipping: { mode: 'global-norm', maxNorm: 1 },
     exports: ['safetensors', 'sparse'],
@@ -50,8 +56,7 @@ export function prunedSpec(options: DemoOptions) {
         kind: 'polynomial',
         initialSparsity: 0,
         finalSparsity: 0.9,
-        beginStep: BEGIN,
-        endStep: END,
+        ...pruningSteps(options),
         frequency: 100,
         power: 3,
       },

@@ -52,8 +52,9 @@ async function demo(flags: DemoFlags): Promise<void> {
 async function train(client: Client, seed: number, folder: string): Promise<DemoRun> {
   const { id: datasetId, schema } = await client.useBuiltinDataset('mnist')
   say(`dataset mnist: ${schema.trainRows} images to train, ${schema.testRows} to test`)
-  const dense = await runJob(client, 'dense ', denseSpec({ datasetId, seed }))
-  const pruned = await runJob(client, 'pruned', prunedSpec({ datasetId, seed }))
+  const options = { datasetId, trainRows: schema.trainRows, seed }
+  const dense = await runJob(client, 'dense ', denseSpec(options))
+  const pruned = await runJob(client, 'pruned', prunedSpec(options))
   const files = await download(client, pruned.job, pruned.result, folder)
   return { dense: dense.result, pruned: pruned.result, jobSeconds: secondsOf(pruned.job), files }
 }

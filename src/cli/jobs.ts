@@ -72,7 +72,8 @@ export function summary(job: TrainingJob): string {
     // JSON has no NaN: a mean that is none comes as null.
     ([name, value]: [string, number | null]) => `${name} ${value === null ? 'not a number' : value.toFixed(4)}`,
   )
-  return `${job.id} ${job.status}: ${result.steps} steps, ${scores.join(', ')}`
+  const steps = job.spec.kind === 'sensitivity-scan' ? 'measurements' : 'steps'
+  return `${job.id} ${job.status}: ${result.steps} ${steps}, ${scores.join(', ')}`
 }
 
 export function jobTable(jobs: readonly TrainingJob[]): string {

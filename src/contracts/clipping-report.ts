@@ -97,7 +97,7 @@ export const LayerClipping = Type.Object(
     ),
     meanCosine: orNull(
       share('Mean'),
-      'Cosine between its raw and its clipped gradient, mean over the measured steps; null except for `value` and `adaptive`',
+      'Cosine between its raw and its clipped gradient, mean over the measured steps; null for modes that cannot turn it: `none`, `global-norm`, `auto`, `z-score`',
     ),
   },
   strict,

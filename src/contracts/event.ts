@@ -20,6 +20,14 @@ const EVENT_TYPES = [
 ] as const
 /** What happened to a job. */
 export type EventType = (typeof EVENT_TYPES)[number]
+/** Told of a step. An attempt that resumes does the steps after its checkpoint again, to the same bits: what it tells of them is there already. */
+export const STEP_EVENTS: readonly EventType[] = [
+  'training.non-finite',
+  'training.stopped-early',
+  'learning-rate.reduced',
+  'pruning.updated',
+  'pruning.compacted',
+]
 /** No event follows one of these. */
 export const TERMINAL_EVENTS: readonly EventType[] = ['job.succeeded', 'job.failed', 'job.cancelled']
 

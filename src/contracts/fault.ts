@@ -33,6 +33,12 @@ export function inWords(value: unknown): string {
   return JSON.stringify(text)
 }
 
+/** Whether a number breaks the keyword by its size alone. */
+export function isOfRange({ keyword }: Pick<Fault, 'keyword'>, value: unknown): boolean {
+  if (typeof value !== 'number') return false
+  return /^(exclusive)?(minimum|maximum)$/i.test(keyword) || (keyword === 'type' && !Number.isFinite(value))
+}
+
 /** What is wrong with `value`, and what it should be; `example` is one that is right. */
 export function describeFault({ keyword, params, message }: Fault, value: unknown, example?: unknown): string {
   const member = (name: string): unknown => Object.entries(params).find(([key]) => key === name)?.[1]

@@ -52,14 +52,6 @@ export const OPTION_LOSSES: Readonly<Record<keyof LossOptions, readonly LossName
   huberDelta: ['huber'],
 }
 
-/** The options of a loss with every default filled in; those of other losses are dropped. */
-export function filledLossOptions(loss: LossName, { labelSmoothing = 0, huberDelta = 1 }: LossOptions): LossOptions {
-  return {
-    ...(OPTION_LOSSES.labelSmoothing.includes(loss) ? { labelSmoothing } : {}),
-    ...(OPTION_LOSSES.huberDelta.includes(loss) ? { huberDelta } : {}),
-  }
-}
-
 /** Weights of the classes in the loss of training. */
 export const ClassWeights = Type.Union(
   [

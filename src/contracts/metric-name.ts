@@ -44,11 +44,6 @@ export const METRICS = [...BATCH_METRICS, ...SET_METRICS] as const
 /** Recorded beside the loss; shares such as `accuracy` are 0 to 1, errors are in units of the target. */
 export type MetricName = (typeof METRICS)[number]
 
-/** `batch`: at every step and in evaluations; `set`: in evaluations, from all predictions. */
-export const METRIC_SCOPE: Readonly<Record<MetricName, 'batch' | 'set'>> = fromEntries(METRICS, (name) =>
-  isBatchMetric(name) ? 'batch' : 'set',
-)
-
 export function isBatchMetric(name: MetricName): name is BatchMetricName {
   return BATCH_METRICS.some((other) => other === name)
 }

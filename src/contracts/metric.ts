@@ -4,10 +4,15 @@ import { METRICS } from './metric-name.js'
 /**
  * Series recorded at every step: `loss`, `accuracy`, `learningRate`, `gradientNorm` (L2, before clipping), `clipScale` (smallest factor applied to a
  * tensor, 1 = untouched; for `adaptive` to a unit, for `value` to an element), `clipped` (0 or 1), `sparsity`. At the end of an epoch: `validation.loss`, …
+ * Of a sensitivity scan, whose steps are its measurements: `loss`, metrics, and `sparsity`, the share of the scanned weights that is removed.
+ *
+ * Of a job that clips also `gradientNormAfter` (L2, after clipping), `clipThreshold` (the one in force; no point where there is none) and `clipCosine`
+ * (between all raw and all clipped gradients, 0 to 1), but for `value` and `adaptive` the norm and the cosine only at every k-th step.
  *
  * `clipping.<layer>.…`, at most 2,000 points in a job: `norm` and `normAfter` (L2 over the gradients of the layer, before and after clipping), `scale`
- * (their ratio), `engaged` (0 or 1); for `value` and `adaptive` also `clippedShare` (of the elements) and `cosine` (to the raw gradient), which like
- * `normAfter` and `scale` come at every k-th step only in a job of more than 50 steps.
+ * (their ratio), `engaged` (0 or 1); for the modes that can turn the gradient of a layer (`value`, `adaptive`, `norm`, `block-rms`, `ada-gc`) `cosine` (to
+ * the raw gradient), and for `value` and `adaptive` `clippedShare` (of the elements). Of these two, all but `norm` and `engaged` come at every k-th step
+ * only, in a job of more than 50 steps.
  */
 export const MetricSeries = Type.Object(
   {
@@ -21,10 +26,16 @@ export type MetricSeries = Static<typeof MetricSeries>
 
 const RECORDED_MEANS = ['loss', ...METRICS] as const
 
+/** What a job that clips records besides, of all gradients together. */
+export const LEDGER_SERIES = ['gradientNormAfter', 'clipThreshold', 'clipCosine'] as const
+/** One of `LEDGER_SERIES`. */
+export type LedgerSeries = (typeof LEDGER_SERIES)[number]
+
 /** Names of the series that a job can have, without those of its layers. */
 export const SERIES_NAMES: readonly string[] = [
   ...RECORDED_MEANS,
   ...['learningRate', 'gradientNorm', 'clipScale', 'clipped', 'sparsity'],
+  ...LEDGER_SERIES,
   ...RECORDED_MEANS.map((name) => `validation.${name}`),
 ]
 

@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox'
+import { JobId, ModelId } from './ids.js'
 import { ActivationLayer, EluLayer, LeakyReluLayer, PreluLayer, ReluLayer, SoftmaxLayer } from './layers/activation.js'
 import {
   Conv1dLayer,
@@ -151,6 +152,16 @@ const KerasModel = Type.Object(
   },
   strict,
 )
-/** The model of a job: by name, layer by layer, or as Keras writes it. */
-export const ModelSpec = Type.Union([PresetModel, LayersModel, KerasModel], { $id: 'ModelSpec' })
+const ArtifactModel = Type.Object(
+  { kind: Type.Literal('artifact'), jobId: Type.Optional(JobId), modelId: Type.Optional(ModelId) },
+  {
+    ...strict,
+    description:
+      'A finished network, with whose weights training begins. `jobId`: what a job of this project has delivered, smaller or not; inputs are normalized as they were there, and it must have succeeded with `safetensors` among its exports. `modelId`: a model that was uploaded. Exactly one of both',
+  },
+)
+/** A model that a job has delivered, or that was uploaded; exactly one id. */
+export type ArtifactModel = Static<typeof ArtifactModel>
+/** The model of a job: by name, layer by layer, as Keras writes it, or what another job has delivered. */
+export const ModelSpec = Type.Union([PresetModel, LayersModel, KerasModel, ArtifactModel], { $id: 'ModelSpec' })
 export type ModelSpec = Static<typeof ModelSpec>

@@ -1,6 +1,6 @@
 import type { Static, TSchema } from 'typebox'
 import Value from 'typebox/value'
-import { describeFault, inWords, typeInWords } from './fault.js'
+import { describeFault, inWords, isOfRange, typeInWords } from './fault.js'
 import { nearestName } from './suggestion.js'
 
 /** One thing wrong with a value: where (JSON Pointer, RFC 6901) and what. */
@@ -9,8 +9,14 @@ export interface FieldError {
   readonly detail: string
 }
 
-/** The value with its defaults, or what is wrong with it. */
-export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly errors: FieldError[] }
+/** The value with its defaults, or what is wrong with it; `isOutOfRange`: nothing but numbers that would be right if they were smaller or larger. */
+export type Parsed<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly errors: FieldError[]; readonly isOutOfRange: boolean }
+
+interface Found extends FieldError {
+  readonly isOutOfRange?: boolean
+}
 
 const DISCRIMINATORS = ['kind', 'mode', 'type'] as const
 const MAX_ERRORS = 20
@@ -25,14 +31,16 @@ const RESERVED: readonly string[] = ['__proto__', 'constructor', 'prototype']
  */
 export function parse<S extends TSchema>(schema: S, input: unknown): Parsed<Static<S>> {
   const unfit = findUnfit(input)
-  if (unfit) return { ok: false, errors: [unfit] }
+  if (unfit) return { ok: false, errors: [unfit], isOutOfRange: false }
   const value = Value.Default(schema, Value.Clone(input))
   // Value.Check is a type guard on `unknown`, which narrows to Static<S> only through this cast.
   if (Value.Check(schema, value)) return { ok: true, value: value as Static<S> }
   const errors = errorsOf(schema, value, '')
+  const found = errors.length > 0 ? errors : [{ pointer: '', detail: 'does not match the schema' }]
   return {
     ok: false,
-    errors: errors.length > 0 ? errors.slice(0, MAX_ERRORS) : [{ pointer: '', detail: 'does not match the schema' }],
+    errors: found.slice(0, MAX_ERRORS).map(({ pointer, detail }) => ({ pointer, detail })),
+    isOutOfRange: found.every(({ isOutOfRange = false }) => isOutOfRange),
   }
 }
 
@@ -68,7 +76,7 @@ interface Node {
 }
 
 /** Walks objects, arrays and unions itself, so that a union can be narrowed; leaves the rest to TypeBox. */
-function errorsOf(schema: TSchema, value: unknown, pointer: string): FieldError[] {
+function errorsOf(schema: TSchema, value: unknown, pointer: string): Found[] {
   const node = schema as Node
   if (node.enum) return [{ pointer, detail: oneOf(node.enum, value) }]
   if (node.anyOf) return unionErrors(node.anyOf, value, pointer)
@@ -84,7 +92,7 @@ function arrayErrors(
   items: Node | readonly Node[],
   value: readonly unknown[],
   pointer: string,
-): FieldError[] {
+): Found[] {
   const isTuple = Array.isArray(items)
   if (isTuple && items.length !== value.length)
     return [{ pointer, detail: `must have ${items.length} entries, has ${value.length}` }]
@@ -97,9 +105,9 @@ function arrayErrors(
 }
 
 /** Member by member: TypeBox stops after a few errors, and what it reports of the object as a whole would be lost. */
-function objectErrors(schema: TSchema, node: Node, value: Record<string, unknown>, pointer: string): FieldError[] {
+function objectErrors(schema: TSchema, node: Node, value: Record<string, unknown>, pointer: string): Found[] {
   const at = (name: string) => inside(pointer, name)
-  const errors: FieldError[] = (node.required ?? [])
+  const errors: Found[] = (node.required ?? [])
     .filter((name) => !Object.hasOwn(value, name) || value[name] === undefined)
     .map((name) => ({ pointer: at(name), detail: `is required: ${meaningOf(propertyOf(node, name) ?? {})}` }))
   for (const [name, member] of Object.entries(value)) {
@@ -132,7 +140,7 @@ function unknownField({ properties, patternProperties }: Node, name: string): st
 }
 
 /** For the variant that the value means: by its `kind`, `mode` or `type`, or as the only one of its JSON type. */
-function unionErrors(variants: readonly Node[], value: unknown, pointer: string): FieldError[] {
+function unionErrors(variants: readonly Node[], value: unknown, pointer: string): Found[] {
   if (discriminatorOf(variants) !== undefined) return variantErrors(variants, value, pointer)
   const alike = variants.filter((variant) => isAlike(variant, value))
   const [only] = alike
@@ -147,7 +155,7 @@ export function discriminatorOf(variants: readonly Node[]): (typeof DISCRIMINATO
   return DISCRIMINATORS.find((name) => variants.every((variant) => variant.properties?.[name]?.const !== undefined))
 }
 
-function variantErrors(variants: readonly Node[], value: unknown, pointer: string): FieldError[] {
+function variantErrors(variants: readonly Node[], value: unknown, pointer: string): Found[] {
   const key = discriminatorOf(variants) ?? 'kind'
   if (!isObject(value)) return [{ pointer, detail: `must be an object, is ${inWords(value)}` }]
   const named = variants.find((variant) => variant.properties?.[key]?.const === value[key])
@@ -192,9 +200,10 @@ function formOf({ type = '', const: constant, enum: names, properties, descripti
   return `${typeInWords(type)}${what ?? ''}`
 }
 
-function leafErrors(schema: TSchema, value: unknown, pointer: string): FieldError[] {
+function leafErrors(schema: TSchema, value: unknown, pointer: string): Found[] {
   return Value.Errors(schema, value).map((error) => ({
     pointer: pointer + error.instancePath,
+    isOutOfRange: error.instancePath === '' && isOfRange(error, value),
     detail: error.instancePath === '' ? describeFault(error, value, (schema as Node).examples?.[0]) : error.message,
   }))
 }

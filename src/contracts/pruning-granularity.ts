@@ -49,7 +49,7 @@ export const PruningGranularity = Type.Union(
       { ...strict, description: 'Of every m consecutive inputs of an output n are kept, such as 2 of 4' },
     ),
   ],
-  { default: { kind: 'element' } },
+  { default: { kind: 'element' }, $id: 'PruningGranularity' },
 )
 export type PruningGranularity = Static<typeof PruningGranularity>
 /** How the scores of single weights become that of a unit or block. */

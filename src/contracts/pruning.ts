@@ -125,7 +125,7 @@ export const PruningSpec = Type.Object(
       }),
     ),
   },
-  strict,
+  { ...strict, $id: 'PruningSpec' },
 )
 export type PruningSpec = Static<typeof PruningSpec>
 /** What the sparsity is reached in: every layer by itself, or all of them together. */

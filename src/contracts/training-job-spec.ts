@@ -8,6 +8,7 @@ import { METRICS } from './metric-name.js'
 import { ModelSpec } from './model.js'
 import { OptimizerSpec } from './optimizer.js'
 import { PruningSpec } from './pruning.js'
+import { JOB_KINDS, SensitivityScan } from './sensitivity-scan.js'
 
 const strict = { additionalProperties: false }
 
@@ -112,6 +113,11 @@ const EXAMPLE = {
 export const TrainingJobSpec = Type.Object(
   {
     name: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
+    kind: Type.Enum([...JOB_KINDS], {
+      default: 'training',
+      description:
+        '`training`, or `sensitivity-scan`: what a finished model loses when weights of one layer are removed, measured without training',
+    }),
     datasetId: DatasetId,
     model: ModelSpec,
     normalization: Type.Enum(['standardize', 'none'], {
@@ -162,6 +168,7 @@ export const TrainingJobSpec = Type.Object(
     earlyStopping: Type.Optional(EarlyStopping),
     clipping: ClippingSpec,
     pruning: Type.Optional(PruningSpec),
+    scan: Type.Optional(SensitivityScan),
     checkpoints: Checkpoints,
     sampling: Type.Optional(Sampling),
     exports: Type.Array(Type.Enum(EXPORT_FORMAT_NAMES), {

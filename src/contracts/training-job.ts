@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox'
+import { MONITORS } from './early-stopping.js'
 import { EnginePins } from './engine-pins.js'
 import { JobId, Timestamp } from './ids.js'
 import { TrainingJobSpec } from './training-job-spec.js'
@@ -17,8 +18,8 @@ export const TERMINAL_STATUSES: readonly JobStatus[] = ['succeeded', 'failed', '
 /** Where a running job stands; replaced about twice a second while it runs. */
 export const JobProgress = Type.Object(
   {
-    step: Type.Integer({ minimum: 0, description: 'Updates done' }),
-    steps: Type.Integer({ minimum: 1, description: 'Updates in all' }),
+    step: Type.Integer({ minimum: 0, description: 'Updates done; of a scan, measurements' }),
+    steps: Type.Integer({ minimum: 1, description: 'Updates in all; of a scan, measurements' }),
     epoch: Type.Integer({ minimum: 0, description: 'That of the last update, from 0' }),
     loss: Type.Number({ description: 'Mean over the last 20 updates' }),
     accuracy: Type.Union([Type.Number({ minimum: 0, maximum: 1 }), Type.Null()], {
@@ -56,19 +57,36 @@ const LayerSparsity = Type.Object(
 /** What a job that succeeded has to show; every number in it is finite. */
 export const JobResult = Type.Object(
   {
-    steps: Type.Integer({ minimum: 1, description: 'Updates done' }),
+    steps: Type.Integer({ minimum: 1, description: 'Updates done; of a scan, measurements' }),
     epochs: Type.Number({ minimum: 0, description: 'Passes over the training rows; the last may be a part of one' }),
     parameters: Type.Integer({ minimum: 1, description: 'Weights and biases, removed ones included' }),
     train: Type.Record(Type.String(), Type.Number(), {
       description:
-        'Means over the last epoch, while it was trained: `loss` and the metrics, over the steps that were finite; empty if none was',
+        'Means over the last epoch, while it was trained: `loss` and the metrics, over the steps that were finite; empty if none was. Of a scan that measured on the rows to train on: the dense network',
     }),
     validation: Type.Union([means, Type.Null()], {
-      description: 'Means over the rows held out, after the last step; null when none are',
+      description: 'Means over the rows held out, of the weights that are delivered; null when none are',
     }),
     test: Type.Union([means, Type.Null()], {
-      description: 'Means over the test split of the dataset, after the last step; null when it has none',
+      description: 'Means over the test split of the dataset, of the weights that are delivered; null when it has none',
     }),
+    best: Type.Union(
+      [
+        Type.Object(
+          {
+            step: Type.Integer({ minimum: 1, description: 'Updates done when it was evaluated' }),
+            monitor: Type.Enum([...MONITORS], { description: 'What `checkpoints.best` of the spec watches' }),
+            value: Type.Number({ description: 'Of the monitored number, at that evaluation' }),
+          },
+          strict,
+        ),
+        Type.Null(),
+      ],
+      {
+        description:
+          'The evaluation whose weights are delivered, and measured in `validation` and `test`; null for the weights of the last step: without `checkpoints.best`, or where no evaluation gave the number a value',
+      },
+    ),
     clippedStepShare: share('Share of steps in which clipping changed a gradient'),
     nonFiniteSteps: count('Steps in which the loss or a gradient was NaN or infinite'),
     sparsity: share('Share of the prunable weights that is removed'),
@@ -140,8 +158,8 @@ export type TrainingJob = Static<typeof TrainingJob>
 export const TrainingPlan = Type.Object(
   {
     spec: TrainingJobSpec,
-    steps: count('Updates in all'),
-    stepsPerEpoch: count('The last, partial batch is one of them'),
+    steps: count('Updates in all; of a scan, measurements'),
+    stepsPerEpoch: count('The last, partial batch is one of them; of a scan, all of its measurements'),
     trainRows: count('Rows that are trained on'),
     validationRows: count('Rows held out'),
     testRows: count('Rows of the test split'),
@@ -156,7 +174,7 @@ export const TrainingPlan = Type.Object(
           type: Type.String({ examples: ['dense'] }),
           outputShape: Type.Array(Type.Integer(), { description: 'Of one example' }),
           parameters: count('Weights and biases of the layer'),
-          prunable: Type.Boolean({ description: 'Its kernel is pruned by this spec' }),
+          prunable: Type.Boolean({ description: 'Its kernel is pruned, or scanned, by this spec' }),
         },
         strict,
       ),

@@ -36,7 +36,10 @@ export interface Attempts {
   saveProgress(ref: AttemptRef, progress: JobProgress): Promise<void>
   /** Values that are not finite are left out. A chunk that is sent twice is stored once. */
   addMetrics(ref: AttemptRef, series: readonly MetricSeries[]): Promise<void>
-  /** One that says the same as one before of the same attempt is written once: the answer to the first may have been lost. */
+  /**
+   * One that says the same as one before of the same attempt is written once: the answer to the first may have been lost. Of `STEP_EVENTS`
+   * that holds for all attempts together.
+   */
   addEvent(ref: AttemptRef, type: EventType, data: Record<string, unknown>): Promise<void>
   /** Writes event checkpoint.saved too. Returns the keys of objects that no row names any more: delete them. */
   addCheckpoint(ref: AttemptRef, checkpoint: StoredCheckpoint, keep: number): Promise<string[]>

@@ -1,14 +1,29 @@
 import type { DatasetSchema } from '../contracts/dataset.js'
+import type { LayersModel } from '../contracts/model.js'
 import type { TrainingJobSpec } from '../contracts/training-job-spec.js'
 import { type AttemptRef, appendEvent, NEXT_EVENT } from './fence.js'
 import { fromJson } from './json.js'
 import { databaseTime, type Transaction } from './transaction.js'
+
+/** Files of a job that another one can start from. */
+export const STARTING_FILES = { report: 'report.json', weights: 'weights.safetensors' } as const
+
+/** An object in the store, and what was put there. */
+export interface StoredFile {
+  readonly key: string
+  readonly sha256: string
+}
 
 /** What a worker needs to run the attempt that it has won. */
 export interface Claim extends AttemptRef {
   readonly projectId: string
   readonly spec: TrainingJobSpec
   readonly dataset: { readonly key: string; readonly schema: DatasetSchema }
+  /** The finished model that the job starts from: the layers, or the report.json of a job that tells them, and the weights. */
+  readonly startFrom:
+    | { readonly report: StoredFile; readonly weights: StoredFile }
+    | { readonly model: LayersModel; readonly weights: StoredFile }
+    | null
   /** The newest checkpoint; null: from the beginning. */
   readonly resumeFrom: { readonly key: string; readonly step: number; readonly sha256: string } | null
   /** How long the attempts before ran: `limits.maxSeconds` holds for all of them together, without the waiting between. */
@@ -46,13 +61,31 @@ export async function claim(tx: Transaction, jobId: string, workerId: string, le
   await tx.artifact.deleteMany({ where: { jobId } })
   await appendEvent(tx, job, 'attempt.started', { worker: workerId, resumedFromStep })
   const dataset = await tx.dataset.findUniqueOrThrow({ where: { id: job.datasetId } })
+  const spec = fromJson<TrainingJobSpec>(job.spec)
   return {
     ...ref,
     projectId: job.projectId,
-    spec: fromJson<TrainingJobSpec>(job.spec),
+    spec,
     dataset: { key: dataset.objectKey, schema: fromJson<DatasetSchema>(dataset.schema) },
+    startFrom: await startOf(tx, spec),
     resumeFrom: checkpoint && { key: checkpoint.objectKey, step: checkpoint.step, sha256: checkpoint.sha256 },
     ranMs: Number(job.ranMs),
     superfluous: artifacts.map((artifact) => artifact.objectKey),
   }
+}
+
+/** A job that has succeeded keeps its artifacts, and a model that is needed is not deleted: they are there as they were when the job was accepted. */
+async function startOf(tx: Transaction, { model }: TrainingJobSpec): Promise<Claim['startFrom']> {
+  if (model.kind !== 'artifact') return null
+  const { jobId = '', modelId } = model
+  if (modelId !== undefined) {
+    const row = await tx.model.findUniqueOrThrow({ where: { id: modelId } })
+    return { model: fromJson<LayersModel>(row.model), weights: { key: row.objectKey, sha256: row.sha256 } }
+  }
+  const fileOf = async (name: string): Promise<StoredFile> => {
+    const where = { jobId_name: { jobId, name } }
+    const { objectKey, sha256 } = await tx.artifact.findUniqueOrThrow({ where })
+    return { key: objectKey, sha256 }
+  }
+  return { report: await fileOf(STARTING_FILES.report), weights: await fileOf(STARTING_FILES.weights) }
 }

@@ -15,7 +15,7 @@ export function encodeCursor(id: string): string {
 const WRONG_CURSOR = 'is not one of this list; take `nextCursor` of the page before, unchanged'
 
 /** @throws CURSOR_INVALID unless it is the cursor of a list of ids with this prefix */
-export function decodeCursor(cursor: string, prefix: 'job' | 'ds'): string {
+export function decodeCursor(cursor: string, prefix: 'job' | 'ds' | 'mdl'): string {
   const id = Buffer.from(cursor, 'base64url').toString()
   if (!new RegExp(`^${prefix}_[0-9a-f-]{36}$`).test(id) || encodeCursor(id) !== cursor)
     throw problem('CURSOR_INVALID', `/cursor: ${WRONG_CURSOR}`, [{ pointer: '/cursor', detail: WRONG_CURSOR }])

@@ -1,4 +1,4 @@
-import type { EventType } from '../contracts/event.js'
+import { type EventType, STEP_EVENTS } from '../contracts/event.js'
 import type { MetricSeries } from '../contracts/metric.js'
 import { type AttemptRef, appendEvent, fenced, NEXT_EVENT } from './fence.js'
 import type { MetricChunk } from './generated/client.js'
@@ -40,7 +40,8 @@ export async function addEvent(
 ): Promise<void> {
   const { jobId, attempt } = ref
   await fenced(tx, ref, {})
-  const same = await tx.jobEvent.count({ where: { jobId, attempt, type, data: { equals: toJson(data) } } })
+  const by = STEP_EVENTS.includes(type) ? {} : { attempt }
+  const same = await tx.jobEvent.count({ where: { jobId, ...by, type, data: { equals: toJson(data) } } })
   if (same === 0) await appendEvent(tx, await fenced(tx, ref, NEXT_EVENT), type, data)
 }
 

@@ -73,6 +73,7 @@ async function insert(tx: Transaction, projectId: string, spec: TrainingJobSpec)
     throw problem('DATASET_NOT_FOUND', `there is no dataset ${spec.datasetId}`, [
       { pointer: '/datasetId', detail: 'names no dataset of this project' },
     ])
+  await holdModel(tx, projectId, spec)
   const row = await tx.trainingJob.create({
     data: {
       id: makeId('job'),
@@ -88,6 +89,15 @@ async function insert(tx: Transaction, projectId: string, spec: TrainingJobSpec)
   await appendEvent(tx, row, 'job.created', {})
   await enqueue(tx, row)
   return toTrainingJob(row)
+}
+
+/** A deletion of the uploaded model that the job starts from may race it, as that of the dataset. */
+async function holdModel(tx: Transaction, projectId: string, { model }: TrainingJobSpec): Promise<void> {
+  if (model.kind !== 'artifact' || model.modelId === undefined) return
+  const found = await tx.$queryRaw<unknown[]>`
+    select id from models where id = ${model.modelId} and project_id = ${projectId} and deleted_at is null for share`
+  const detail = `there is no model ${model.modelId} in this project`
+  if (found.length === 0) throw problem('SPEC_INVALID', detail, [{ pointer: '/model/modelId', detail }])
 }
 
 /**

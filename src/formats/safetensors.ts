@@ -164,7 +164,9 @@ export function toStored(name: string, { dtype, shape, values }: TypedTensor): S
 }
 
 function unsupported(name: string, dtype: unknown): FormatError {
-  return new FormatError(`tensor ${name}: element type ${String(dtype)} is not supported`)
+  return new FormatError(
+    `tensor ${name}: element type ${typeof dtype === 'string' ? dtype : 'of no name'} is not supported`,
+  )
 }
 
 function elementCount(name: string, shape: readonly number[]): number {

@@ -2,19 +2,13 @@ import type { Tensor } from '@tensorflow/tfjs-core'
 import type { DatasetSchema, DatasetTarget } from '../contracts/dataset.js'
 import type { StoredTensor, StoredTensors } from '../formats/safetensors.js'
 import type { PlannedSpec } from '../planning/planned-spec.js'
+import type { Normalization, StartingPoint } from '../planning/starting-point.js'
 import { kFold, randomSplit, stratifiedSplit } from './data-split.js'
 import { gatherRows } from './engine/gather.js'
 import { tf } from './engine/tensorflow.js'
 import type { Tensors } from './engine/types.js'
 import { exampleWeights, makeClassWeights } from './losses/example-weights.js'
 import { TrainingFailure } from './training-failure.js'
-
-/** In float64; one entry a column of a table or a channel of an image. x' = (x − mean) / deviation. */
-export interface Normalization {
-  readonly mean: readonly number[]
-  /** Population deviation; 1 for an entry that never changes. */
-  readonly deviation: readonly number[]
-}
 
 export interface PreparedData {
   /**
@@ -33,17 +27,24 @@ export interface PreparedData {
 }
 
 /**
- * Draws the validation rows by the seed, measures the normalization on the rows that train, and lays out the resident state.
+ * Draws the validation rows by the seed, measures the normalization on the rows that train unless that of a finished model is to be kept, and lays out the resident state.
  * @throws DATASET_INVALID when a tensor is missing, or a label is no class (row named).
  */
-export function prepareData(data: StoredTensors, schema: DatasetSchema, spec: PlannedSpec): PreparedData {
+export function prepareData(
+  data: StoredTensors,
+  schema: DatasetSchema,
+  spec: PlannedSpec,
+  start: StartingPoint | null = null,
+): PreparedData {
   const features = joined(data, 'features')
   const labels = checkedLabels(joined(data, 'labels'), schema)
   const { trainRows, validationRows } = split(labels, schema, spec)
   const entries = schema.exampleShape.at(-1) ?? 1
   const isId = features.type === 'int32'
   if (isId) checkIds(features, schema)
-  const normalization = spec.normalization === 'standardize' && !isId ? measure(features, entries, trainRows) : null
+  const kept = start?.normalization ?? null
+  const normalization =
+    spec.normalization === 'standardize' && !isId ? (kept ?? measure(features, entries, trainRows)) : null
   const isByte = features.type === 'uint8'
   return {
     state: {
@@ -175,7 +176,7 @@ function checkedLabels(labels: StoredTensor, { target, trainRows, testRows }: Da
   return { type: 'int32', shape, values: Int32Array.from(labels.values) }
 }
 
-/** Two passes: the textbook one-pass formula cancels when the mean is large against the deviation. */
+/** Population deviation. Two passes: the textbook one-pass formula cancels when the mean is large against the deviation. */
 function measure(features: StoredTensor, entries: number, rows: Int32Array): Normalization {
   const { values } = features
   const perRow = features.shape.slice(1).reduce((product, extent) => product * extent, 1)

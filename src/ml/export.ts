@@ -2,13 +2,14 @@ import { createHash } from 'node:crypto'
 import { gzipSync } from 'node:zlib'
 import type { DatasetSchema } from '../contracts/dataset.js'
 import { takesLogits } from '../contracts/loss.js'
+import type { LayersModel } from '../contracts/model.js'
 import type { JobResult } from '../contracts/training-job.js'
 import { encodeSafetensors, type StoredTensor, type StoredTensors } from '../formats/safetensors.js'
 import { encodeSparse } from '../formats/sparse.js'
 import type { PlannedSpec } from '../planning/planned-spec.js'
 import type { NamedModel } from '../planning/presets.js'
 import type { LayerDescription } from '../planning/shapes.js'
-import type { Normalization } from './data.js'
+import type { Normalization } from '../planning/starting-point.js'
 
 export interface Artifact {
   readonly name: string
@@ -56,12 +57,14 @@ export function makeReport(input: {
   spec: PlannedSpec
   schema: DatasetSchema
   model: NamedModel
+  /** The finished model that the job started from. */
+  start: LayersModel | null
   layers: readonly LayerDescription[]
   normalization: Normalization | null
   result: JobResult
   artifacts: readonly Artifact[]
 }): Artifact {
-  const { spec, schema, model, layers, normalization, result, artifacts } = input
+  const { spec, schema, model, start, layers, normalization, result, artifacts } = input
   const report = {
     format: 'espalier-report',
     version: 1,
@@ -77,6 +80,7 @@ export function makeReport(input: {
     output: meaningOfOutputs(spec, schema, layers),
     model: { kind: 'layers', inputShape: model.inputShape, layers: model.layers },
     layers,
+    ...(start ? { start } : {}),
     result,
     files: artifacts.map(({ name, bytes }) => ({ name, bytes: bytes.byteLength, sha256: sha256(bytes) })),
   }

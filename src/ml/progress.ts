@@ -8,7 +8,7 @@ const PACE_WEIGHT = 0.3
 
 export interface StepNumbers {
   readonly loss: number
-  /** Null for regression. */
+  /** Null unless accuracy is among the metrics. */
   readonly accuracy: number | null
   readonly gradientNorm: number
 }

@@ -134,7 +134,8 @@ function momentOf({ spec }: StepParts, schedule: SparsitySchedule, step: number)
   }
 }
 
-function needsOf({ criterion, regrow }: PruningSpec, targets: readonly Target[]): CalibrationNeeds {
+/** What the criterion of a spec has to be measured for. */
+export function needsOf({ criterion, regrow }: PruningSpec, targets: readonly Target[]): CalibrationNeeds {
   const { needs } = CRITERIA[criterion]
   const weights = scoredWeights(targets).map(({ name }) => name)
   return {
@@ -151,7 +152,8 @@ interface Place {
   readonly step: number
 }
 
-function collect(
+/** What the criterion of a spec goes by, as the session has it. */
+export function collect(
   spec: PruningSpec,
   { model, pruned }: StepParts,
   { session, calibration, state, step }: Place,

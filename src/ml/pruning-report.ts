@@ -118,6 +118,6 @@ function latencyOf(run: Run, schema: TrainOptions['schema'], rebuilt: Rebuilt, w
     { model: buildModel(run.specified, loss), weights: rebuilt.masked },
     { model: buildModel(rebuilt.model, loss), weights },
     witnessesOf(run, schema).examples,
-    LATENCY_BATCHES,
+    { batches: LATENCY_BATCHES },
   )
 }

@@ -1,9 +1,11 @@
 import type { DatasetSchema } from '../contracts/dataset.js'
 import type { JobResult } from '../contracts/training-job.js'
+import type { TrainingJobSpec } from '../contracts/training-job-spec.js'
 import { encodeSafetensors, type StoredTensors } from '../formats/safetensors.js'
 import type { NamedModel } from '../planning/presets.js'
 import { describeLayers } from '../planning/shapes.js'
 import { confusionArtifact } from './confusion-artifact.js'
+import type { EarlyStoppingState } from './early-stopping.js'
 import type { Evaluated } from './evaluate.js'
 import { evaluateWeights } from './evaluate-weights.js'
 import { type Artifact, encodeWeights, exportWeights, makeReport, sha256 } from './export.js'
@@ -23,7 +25,7 @@ import type { TrainOptions } from './training.js'
 /** Sends the artifacts of a finished run and gives its result. */
 export async function deliver(
   run: Run,
-  { schema, report }: Pick<TrainOptions, 'schema' | 'report'>,
+  { schema, report, start = null }: Pick<TrainOptions, 'schema' | 'report' | 'start'>,
   measured: {
     running: Running
     validation: Evaluated
@@ -52,6 +54,7 @@ export async function deliver(
     train: running.epoch.epoch === batches.epochOf(steps - 1) ? finishMeans(meansOf(running.epoch)) : {},
     validation: measured.validation.means,
     test: measured.test.means,
+    best: bestOf(plan.spec.checkpoints.best, running.best),
     clippedStepShare: running.clippedSteps / steps,
     nonFiniteSteps: running.nonFiniteSteps,
     sparsity: sparsityOf(sparsities),
@@ -79,6 +82,7 @@ export async function deliver(
     schema,
     model: rebuilt?.model ?? run.network,
     layers: describeLayers(rebuilt?.model ?? run.network),
+    start: start?.model ?? null,
     normalization: run.data.normalization,
     result,
     artifacts,
@@ -93,6 +97,14 @@ function networkOf(run: Run, schema: DatasetSchema, steps: number) {
   if (run.rebuilt || !run.plan.spec.pruning?.compact) return { rebuilt: run.rebuilt, weights: finalValues(run) }
   const { rebuilt = null } = rebuild(run, schema, steps) ?? {}
   return { rebuilt, weights: rebuilt?.compacted ?? finalValues(run) }
+}
+
+/** The evaluation whose weights are those of now; null if none were kept. */
+function bestOf(
+  watched: TrainingJobSpec['checkpoints']['best'],
+  { best: value, bestAt: step }: EarlyStoppingState,
+): JobResult['best'] {
+  return watched === undefined || value === null || step === null ? null : { step, monitor: watched.monitor, value }
 }
 
 /** Of the quantized formats that are to be delivered. */

@@ -20,9 +20,10 @@ import { maskedWeights, targetsOf } from './pruning/targets.js'
 import { type Rebuilt, unpruned } from './rebuild.js'
 import { emptyRunning, type Running } from './running.js'
 import { sampleSignatures } from './sample.js'
+import { startingWeights } from './starting-weights.js'
 import { initialState, passingState, type StepParts, stateShapes } from './state.js'
 import { accumulateSignature, QUICK, trainSignature } from './step.js'
-import type { TrainOptions } from './training.js'
+import type { Start, TrainOptions } from './training.js'
 import { TrainingFailure } from './training-failure.js'
 import { isUneven, quickFigures, unpack } from './transforms/figures.js'
 import { LEAST_QUICK_BOUND } from './transforms/quick.js'
@@ -81,12 +82,12 @@ const REST = 'train-rest'
 const ACCUMULATE = 'accumulate'
 
 /**
- * @throws SPEC_INVALID, SPEC_OUT_OF_RANGE, DATASET_INVALID, CHECKPOINT_INVALID, ENGINE_MISSING, ENGINE_FAILED
+ * @throws SPEC_INVALID, SPEC_OUT_OF_RANGE, DATASET_INVALID, MODEL_INVALID, CHECKPOINT_INVALID, ENGINE_MISSING, ENGINE_FAILED
  */
-export function openRun({ spec: requested, schema, data: tensors, resume }: TrainOptions): Run {
-  const plan = planTrainingJob(requested, schema)
+export function openRun({ spec: requested, schema, data: tensors, resume, start = null }: TrainOptions): Run {
+  const plan = planTrainingJob(requested, schema, start)
   const { spec } = plan
-  const expanded = expandModel(spec.model, dataShape(schema))
+  const expanded = expandModel(spec.model, dataShape(schema), start)
   const setUp = (rebuilt: Rebuilt | null) => {
     const network = rebuilt?.model ?? expanded
     const model = buildModel(network, spec.loss)
@@ -103,14 +104,14 @@ export function openRun({ spec: requested, schema, data: tensors, resume }: Trai
     )
   const rebuilt = checkpoint?.rebuilt ?? null
   const { network, targets, parts } = setUp(rebuilt)
-  const data = prepareData(tensors, schema, spec)
+  const data = prepareData(tensors, schema, spec, start)
   const batches = makeBatches(data.trainRows, { ...spec, ...spec.optimizer })
   const mutable = Object.keys(stateShapes(parts))
   const pruner = makePruner({ parts, targets, mutable, trainRows: data.trainRows, steps: plan.steps })
 
   const xlaPlan = chooseXla(checkpoint, parts, plan.steps, batches)
   const session = compile(
-    { ...data.state, ...passingState(parts), ...(checkpoint?.state ?? initialState(parts)) },
+    { ...data.state, ...passingState(parts), ...(checkpoint?.state ?? firstState(parts, start)) },
     {
       ...trainSignatures(parts, batches, xlaPlan),
       ...evaluationSignatures(parts, [data.validationRows, data.testRows]),
@@ -180,6 +181,11 @@ export function openRun({ spec: requested, schema, data: tensors, resume }: Trai
     session.close()
     throw error
   }
+}
+
+/** Weights of a finished model only matter before the first checkpoint, which holds all there is. */
+function firstState(parts: StepParts, start: Start | null): StoredTensors {
+  return initialState(parts, start && startingWeights(parts.model, start.weights))
 }
 
 /** A resumed run takes the choice of the run it goes on from: another one would round differently. */

@@ -31,9 +31,9 @@ export interface StepParts {
   readonly pruned: readonly string[]
 }
 
-/** What training changes, before the first step: weights drawn by the seed, optimizer slots, averages, clip state, masks of ones. */
-export function initialState({ spec, model, pruned }: StepParts): StoredTensors {
-  const weights = model.initialize(spec.seed)
+/** What training changes, before the first step: the weights that are given, else those drawn by the seed, optimizer slots, averages, clip state, masks of ones. */
+export function initialState({ spec, model, pruned }: StepParts, given: StoredTensors | null = null): StoredTensors {
+  const weights = given ?? model.initialize(spec.seed)
   const params = Object.fromEntries(Object.entries(weights).filter(([name]) => name in model.parameters))
   return {
     ...weights,

@@ -13,6 +13,7 @@ import { makeOptimizer } from './optimizers/make-optimizer.js'
 import { tensorAt } from './optimizers/optimizer.js'
 import { decayWeights } from './optimizers/weight-decay.js'
 import { finalWeights, maskOf, movementOf, type StepParts, shaped, slotsOf } from './state.js'
+import { unitAxesOf } from './transforms/adaptive.js'
 import { exact } from './transforms/arithmetic.js'
 import { makeClipping } from './transforms/clipping.js'
 import { type Layout, quickFigures } from './transforms/figures.js'
@@ -47,20 +48,19 @@ function makeTrainStep(parts: StepParts, { xla = false, quick = false }: UpdateF
   const { optimizer: options } = spec
   const optimizer = makeOptimizer(options)
   const paramShapes = shaped(model.parameters)
-  const clipping = makeClipping(spec.clipping, paramShapes, quick ? makeQuick(xla) : exact)
+  const clipping = makeClipping(spec.clipping, paramShapes, quick ? makeQuick(xla) : exact, unitAxesOf(model.layers))
   const paramNames = Object.keys(model.parameters)
   const slotNames = Object.keys(optimizer.slotShapes(paramShapes))
   const clipNames = Object.keys(clipping.stateShapes(paramShapes))
 
   return ({ state, inputs }) => {
     const params = pick(state, paramNames)
-    const step = tensorAt(inputs, 'step')
     const learningRate = tensorAt(inputs, 'learningRate')
     const { batch, loss, grads } = accumulate(parts, state, inputs)
     const whole = maskAll(grads, state, pruned, (name) => [name])
     const cleaned = spec.clipping.onNonFinite === 'zero' ? zeroNonFinite(whole) : { grads: whole, info: {} }
     const threshold = tensorAt(inputs, 'threshold')
-    const clipped = clipping.update(cleaned.grads, pick(state, clipNames), { params, step, threshold })
+    const clipped = clipping.update(cleaned.grads, pick(state, clipNames), { params, threshold })
     const updated = optimizer.update({
       params: decayWeights(params, options.weightDecay, learningRate),
       grads: addL2(clipped.grads, params, options.l2),

@@ -198,7 +198,7 @@ function evaluateAfter(
 }
 
 /** Nobody will go on from a cancelled job, and who lost the lease may not write. */
-function keepsCheckpoint(reason: unknown): boolean {
+export function keepsCheckpoint(reason: unknown): boolean {
   return reason !== 'cancel' && reason !== 'lost-lease'
 }
 

@@ -6,6 +6,12 @@ import type { MetricSeries } from '../contracts/metric.js'
 import type { JobProgress, JobResult } from '../contracts/training-job.js'
 import type { TrainingJobSpec } from '../contracts/training-job-spec.js'
 import type { StoredTensors } from '../formats/safetensors.js'
+import type { StartingPoint } from '../planning/starting-point.js'
+
+/** A finished model to start from, and its weights and moving statistics by the names of its layers. */
+export interface Start extends StartingPoint {
+  readonly weights: StoredTensors
+}
 
 /** One attempt at a job. */
 export interface TrainOptions {
@@ -13,6 +19,8 @@ export interface TrainOptions {
   readonly schema: DatasetSchema
   /** `train.features`, `train.labels`, and the same of `test` if the dataset has a test split. */
   readonly data: StoredTensors
+  /** Of a job whose model another one has delivered; absent: weights are drawn by the seed. */
+  readonly start?: Start | null
   /** The checkpoint to go on from, and the updates done in it; null: from the beginning. */
   readonly resume: { readonly step: number; readonly checkpoint: Uint8Array } | null
   /** Its reason is a stop reason: `cancel` and `lost-lease` leave no checkpoint, anything else does. */

@@ -1,5 +1,6 @@
 import type { Certificate } from '../contracts/certificate.js'
 import type { DatasetSchema } from '../contracts/dataset.js'
+import type { LayersModel } from '../contracts/model.js'
 import { decodeSafetensors } from '../formats/safetensors.js'
 import { dataShape, type PlannedSpec } from '../planning/planned-spec.js'
 import { expandModel, type NamedModel } from '../planning/presets.js'
@@ -16,6 +17,8 @@ export interface VerificationFiles {
     readonly dataset: DatasetSchema
     /** Of the smaller network. */
     readonly model: NamedModel
+    /** Of a job that started from a finished model: that one. */
+    readonly start?: LayersModel
   }
   readonly masked: Uint8Array
   readonly compacted: Uint8Array
@@ -34,13 +37,16 @@ export interface Verification {
  * @throws FormatError for a file that is no safetensors; ENGINE_MISSING, ENGINE_FAILED
  */
 export function verify({ certificate, report, masked, compacted, inputs }: VerificationFiles): Verification {
-  const { spec, dataset, model } = report
+  const { spec, dataset, model, start } = report
   const files = [
     ['masked.safetensors', masked, certificate.maskedSha256],
     ['compacted.safetensors', compacted, certificate.compactSha256],
     ['certificate-inputs.safetensors', inputs, certificate.inputsSha256],
   ] as const
-  const dense = buildModel(expandModel(spec.model, dataShape(dataset)), spec.loss)
+  const dense = buildModel(
+    expandModel(spec.model, dataShape(dataset), start ? { model: start, normalization: null } : null),
+    spec.loss,
+  )
   const small = buildModel(model, spec.loss)
   return {
     changedFiles: files.flatMap(([name, bytes, hash]) => (sha256(bytes) === hash ? [] : [name])),

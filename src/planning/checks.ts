@@ -10,6 +10,7 @@ import type { PlannedSpec } from './planned-spec.js'
 import type { ExpandedModel } from './presets.js'
 import { show, sizeOf } from './shape.js'
 import type { LayerDescription } from './shapes.js'
+import { SOURCE_POINTERS } from './starting-point.js'
 
 export type { Finding } from './finding.js'
 
@@ -43,7 +44,8 @@ export function checkData(
   if (trainRows < 1) return [...found, outOfRange(at, `leaves none of the ${rows} rows to train on; lower it`)]
   if ((fraction > 0 || folds !== undefined) && validationRows < 1)
     found.push(outOfRange(at, `holds out none of the ${rows} rows; raise it`))
-  return [...found, ...checkBatches(asked, spec, trainRows)]
+  // A scan takes smaller batches where there are no more rows.
+  return asked.kind === 'sensitivity-scan' ? found : [...found, ...checkBatches(asked, spec, trainRows)]
 }
 
 /** The range of the labels, where the dataset knows it, against what the loss is defined for. */
@@ -96,6 +98,9 @@ function checkBatches({ steps }: TrainingJobSpec, spec: PlannedSpec, trainRows: 
     : []
 }
 
+/** Pointers to models that come as a whole. */
+const WHOLE: readonly string[] = ['/model/name', ...SOURCE_POINTERS]
+
 /** Input and output of the model against the data. */
 export function checkModel(
   spec: PlannedSpec,
@@ -106,7 +111,7 @@ export function checkModel(
   const found: Finding[] = []
   const { pointers } = model
   const isListed = pointers[0]?.startsWith('/model/layers/')
-  const root = isListed ? '/model/inputShape' : model.pointers[0] === '/model/name' ? '/model/name' : '/model/topology'
+  const root = isListed ? '/model/inputShape' : (WHOLE.find((pointer) => pointer === pointers[0]) ?? '/model/topology')
   if (sizeOf(model.inputShape) !== sizeOf(dataset.exampleShape))
     found.push(
       invalid(
@@ -131,6 +136,7 @@ export function checkModel(
 function remedyOf(root: string, { exampleShape }: DatasetSchema): string {
   if (root === '/model/inputShape')
     return `give it ${sizeOf(exampleShape)} numbers in all, such as ${show(exampleShape)}`
+  if (SOURCE_POINTERS.includes(root)) return 'take a dataset of such examples'
   return root === '/model/name'
     ? 'take a preset that adapts to the data, such as mlp, or a model of kind layers'
     : 'build the model for such examples'

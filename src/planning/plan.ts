@@ -13,8 +13,11 @@ import { type ExpandedModel, expandModel } from './presets.js'
 import { selectedWeights } from './prunable.js'
 import { selectedGroups } from './prunable-groups.js'
 import { checkPruning } from './pruning-checks.js'
+import { measurementsOf, scannedLayers } from './scan.js'
+import { checkKind, checkScan } from './scan-checks.js'
 import { checkLearningRate } from './schedule-checks.js'
 import { describeLayers, type LayerDescription } from './shapes.js'
+import { checkStart, type StartingPoint, withNormalizationOf } from './starting-point.js'
 import { unitGroups } from './units/groups.js'
 import { analyzeUnits } from './units/units.js'
 
@@ -45,18 +48,25 @@ export function splitRows(fraction: number, rows: number): { trainRows: number; 
 
 /**
  * What a spec amounts to on a dataset, without running it; `plan.spec` has every default filled in, and planning it again changes nothing.
+ * `start`: the finished model that the spec starts from.
  * @throws SPEC_INVALID, or SPEC_OUT_OF_RANGE if only numbers are at fault, with all the errors found.
  */
-export function planTrainingJob(spec: TrainingJobSpec, dataset: DatasetSchema): Plan {
+export function planTrainingJob(
+  spec: TrainingJobSpec,
+  dataset: DatasetSchema,
+  start: StartingPoint | null = null,
+): Plan {
   const { trainRows, validationRows } = heldOut(spec, dataset.trainRows)
   const stepsPerEpoch = Math.max(1, Math.ceil(trainRows / rowsPerStep(spec)))
   const epochs = spec.epochs ?? DEFAULT_EPOCHS
   const steps = spec.steps ?? epochs * stepsPerEpoch
-  const filled = fillDefaults(spec, dataset, epochs, steps)
+  const filled = fillDefaults(withNormalizationOf(spec, start), dataset, epochs, steps)
 
-  const { model, layers, findings } = describeOrFind(filled, dataset)
+  const { model, layers, findings } = describeOrFind(filled, dataset, start)
   const modelFindings = model === null ? findings : checkModel(filled, dataset, model, layers)
   const found: Finding[] = [
+    ...checkKind(spec),
+    ...checkStart(filled, start, dataset.exampleShape),
     ...checkData(spec, filled, dataset, { trainRows, validationRows }),
     ...checkEvaluation(filled, dataset),
     ...modelFindings,
@@ -64,6 +74,7 @@ export function planTrainingJob(spec: TrainingJobSpec, dataset: DatasetSchema): 
       ? []
       : [
           ...checkPruning(filled.pruning, model, layers, steps),
+          ...(filled.scan ? checkScan(filled.scan, filled, { model, layers }) : []),
           ...checkExports(filled, model),
           ...checkClipping(filled, layers, steps),
         ]),
@@ -73,11 +84,12 @@ export function planTrainingJob(spec: TrainingJobSpec, dataset: DatasetSchema): 
   ]
   if (model === null || found.length > 0) throw rejection(found)
 
-  const pruned = new Set(prunedLayers(filled.pruning, model, layers))
+  const scanned = filled.scan ? measurementsOf(filled.scan, scannedLayers(filled.scan, model, layers).length) : null
+  const pruned = new Set(prunedLayers(filled.pruning ?? filled.scan, model, layers))
   return {
     spec: filled,
-    steps,
-    stepsPerEpoch,
+    steps: scanned ?? steps,
+    stepsPerEpoch: scanned ?? stepsPerEpoch,
     trainRows,
     validationRows,
     testRows: dataset.testRows,
@@ -95,7 +107,7 @@ export function planTrainingJob(spec: TrainingJobSpec, dataset: DatasetSchema): 
 
 /** Names of the layers that lose weights or units. */
 function prunedLayers(
-  pruning: PruningSpec | undefined,
+  pruning: Pick<PruningSpec, 'granularity' | 'include' | 'exclude'> | undefined,
   model: ExpandedModel,
   layers: readonly LayerDescription[],
 ): readonly string[] {
@@ -107,16 +119,18 @@ function prunedLayers(
 function describeOrFind(
   spec: PlannedSpec,
   dataset: DatasetSchema,
+  start: StartingPoint | null,
 ): { model: ExpandedModel | null; layers: LayerDescription[]; findings: Finding[] } {
   try {
-    const model = expandModel(spec.model, dataShape(dataset))
+    const model = expandModel(spec.model, dataShape(dataset), start)
     return { model, layers: describeLayers(model), findings: [] }
   } catch (error) {
     if (!(error instanceof EspalierError)) throw error
+    const code = error.code === 'SPEC_OUT_OF_RANGE' ? error.code : 'SPEC_INVALID'
     return {
       model: null,
       layers: [],
-      findings: error.errors.map((field) => ({ ...field, code: 'SPEC_INVALID' })),
+      findings: error.errors.map((field) => ({ ...field, code })),
     }
   }
 }

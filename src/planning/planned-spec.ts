@@ -6,6 +6,7 @@ import { CRITERIA } from '../contracts/pruning-criterion.js'
 import { removesUnits } from '../contracts/pruning-granularity.js'
 import type { TrainingJobSpec } from '../contracts/training-job-spec.js'
 import type { DataShape } from './presets/preset.js'
+import { filledScan } from './scan.js'
 import { withEndStep } from './schedule-checks.js'
 
 const DEFAULT_LOSS: Readonly<Record<TargetKind, LossName>> = {
@@ -54,7 +55,8 @@ export function fillDefaults(
   const { optimizer } = spec
   return {
     ...spec,
-    ...(spec.steps === undefined ? { epochs } : {}),
+    ...(spec.steps === undefined && spec.kind !== 'sensitivity-scan' ? { epochs } : {}),
+    ...(spec.kind === 'sensitivity-scan' ? { scan: filledScan(spec.scan) } : {}),
     loss: spec.loss ?? DEFAULT_LOSS[target.kind],
     metrics: spec.metrics ?? [...DEFAULT_METRICS[target.kind]],
     ...(spec.pruning ? { pruning: withDefaults(spec.pruning) } : {}),

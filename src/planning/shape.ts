@@ -3,7 +3,6 @@ export type Shape = readonly number[]
 
 export const sizeOf = (shape: Shape): number => shape.reduce((product, extent) => product * extent, 1)
 export const show = (shape: Shape): string => `[${shape.join(', ')}]`
-export const kernelOf = (layer: string): string => `${layer}/kernel`
 export const biasOf = (layer: string): string => `${layer}/bias`
 export const pair = (window: number | readonly [number, number]): readonly [number, number] =>
   typeof window === 'number' ? [window, window] : window

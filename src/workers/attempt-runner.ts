@@ -107,6 +107,7 @@ export function runAttempt(claim: Claim, claimedAt: number, context: AttemptCont
     ...ref,
     spec: claim.spec,
     dataset: claim.dataset,
+    startFrom: claim.startFrom,
     resumeFrom: claim.resumeFrom,
     keyPrefix: `jobs/${claim.jobId}/${claim.attempt}/`,
     storage: context.storage,
@@ -115,7 +116,8 @@ export function runAttempt(claim: Claim, claimedAt: number, context: AttemptCont
 
   const endingOf = (death: string): Ending => {
     const refused = recorder.failure()
-    if (refused instanceof StorageUnavailableError) return { type: 'unstored', reason: lastWords(refused.message) }
+    // Why it is names the address of the database: that is for the log.
+    if (refused instanceof StorageUnavailableError) return { type: 'unstored', reason: 'the database was out of reach' }
     if (refused)
       return {
         type: 'died',

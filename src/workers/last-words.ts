@@ -1,6 +1,10 @@
 const LONGEST = 300
 /** Lines of a stack, and what Node and C++ put around an error. */
 const AROUND = [/^\s+at /, /^Node\.js v/, /^\s*\^+\s*$/, /^\s*[{}\]]/, /^\s/, /^(file:\/\/|\/)\S+:\d+$/]
+/** A path in quotes goes as far as they do: a folder may have blanks in its name. */
+const QUOTED = /(['"])(?:file:\/\/)?\/[^'"\n]*\/[^'"\n]*\1/g
+/** Of the object store. */
+const KEY = /(?<![\w/.])(?:jobs|datasets)\/(?:job|ds)_[\w.-]+(?:\/[\w.-]+)*/g
 const PATH = /(?:file:\/\/)?(?<![\w:/.])\/[\w.@+~-]+(?:\/[\w.@+~-]*)+(?::\d+)*/g
 
 /**
@@ -13,6 +17,7 @@ export function lastWords(output: string): string {
   return withoutPaths((telling.at(-1) ?? '').trim()).slice(0, LONGEST)
 }
 
+/** Without folders of the server and keys of its object store. */
 export function withoutPaths(text: string): string {
-  return text.replace(PATH, '…')
+  return text.replace(QUOTED, '$1…$1').replace(PATH, '…').replace(KEY, '…')
 }

@@ -5,6 +5,7 @@ import type { ReportBodies, ReportKind } from '../contracts/job-report.js'
 import type { MetricSeries } from '../contracts/metric.js'
 import type { JobFailure, JobProgress, JobResult } from '../contracts/training-job.js'
 import type { TrainingJobSpec } from '../contracts/training-job-spec.js'
+import type { Claim } from '../db/claim.js'
 import type { StorageConfig } from '../storage/object-store.js'
 
 /** Messages between the worker (parent, owns the database) and the trainer (child, owns TensorFlow), over the IPC channel of `fork`. */
@@ -15,6 +16,7 @@ export type ToTrainer =
       readonly attempt: number
       readonly spec: TrainingJobSpec
       readonly dataset: { readonly key: string; readonly schema: DatasetSchema }
+      readonly startFrom: Claim['startFrom']
       readonly resumeFrom: { readonly key: string; readonly step: number; readonly sha256: string } | null
       /** Object keys of this job begin with it. */
       readonly keyPrefix: string

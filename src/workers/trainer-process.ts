@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import type { Readable } from 'node:stream'
 import { childEntry } from './child-entry.js'
+import { withoutPaths } from './last-words.js'
 import type { FromTrainer, ToTrainer } from './protocol.js'
 
 export interface TrainerProcess {
@@ -38,7 +39,7 @@ export function forkTrainer(): TrainerProcess {
 
 function endOf(child: ChildProcess): Promise<string> {
   return new Promise((resolve) => {
-    child.once('error', (error) => resolve(`the trainer could not be started: ${error.message}`))
+    child.once('error', (error) => resolve(`the trainer could not be started: ${withoutPaths(error.message)}`))
     child.once('close', (code, signal) =>
       resolve(signal ? `the trainer was killed by ${signal}` : `the trainer ended with code ${code}`),
     )

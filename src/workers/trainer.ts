@@ -1,9 +1,18 @@
 import { createHash } from 'node:crypto'
+import os from 'node:os'
 import { inspect } from 'node:util'
-import { EspalierError } from '../errors.js'
+import type { StoredFile } from '../db/claim.js'
+import { type ErrorCode, EspalierError } from '../errors.js'
+import { FormatError } from '../formats/format-error.js'
 import { decodeSafetensors } from '../formats/safetensors.js'
+import { preferIntraOpThreads } from '../ml/engine/environment.js'
 import type { TrainReport } from '../ml/train.js'
+import type { Start as StartOfTraining } from '../ml/training.js'
 import { TrainingFailure } from '../ml/training-failure.js'
+import { dataShape } from '../planning/planned-spec.js'
+import { expandModel } from '../planning/presets.js'
+import { readStartingPoint, type StartingPoint } from '../planning/starting-point.js'
+import { intraOpThreads } from '../planning/threads.js'
 import { makeObjectStore } from '../storage/make-object-store.js'
 import { ObjectMissingError, type ObjectStore } from '../storage/object-store.js'
 import { withoutPaths } from './last-words.js'
@@ -49,12 +58,13 @@ async function run(start: Start): Promise<ClosingMessage> {
     const data = decodeSafetensors(await readDataset(store, start.dataset.key)).tensors
     const { resumeFrom } = start
     const resume = resumeFrom && { step: resumeFrom.step, checkpoint: await readCheckpoint(store, resumeFrom) }
-    // Loads TensorFlow; here, so that a missing engine becomes the failure of the job and not a crash.
-    const { train } = await import('../ml/train.js')
-    const outcome = await train({
+    const startingPoint = start.startFrom && (await readStart(store, start.startFrom))
+    const execute = await loadEngine(start, startingPoint)
+    const outcome = await execute({
       spec: start.spec,
       schema: start.dataset.schema,
       data,
+      start: startingPoint,
       resume,
       signal: stopping.signal,
       report: makeReport(store, start.keyPrefix),
@@ -68,6 +78,15 @@ async function run(start: Start): Promise<ClosingMessage> {
   }
 }
 
+/** Loads TensorFlow; not before a job is there, so that a missing engine becomes its failure and not a crash, and the threads suit it. */
+async function loadEngine({ spec: { kind, model, batchSize }, dataset }: Start, startingPoint: StartingPoint | null) {
+  const expanded = expandModel(model, dataShape(dataset.schema), startingPoint)
+  const threads = intraOpThreads(expanded, batchSize, os.availableParallelism())
+  if (threads !== null) preferIntraOpThreads(threads)
+  if (kind === 'sensitivity-scan') return (await import('../ml/sensitivity/scan.js')).scan
+  return (await import('../ml/train.js')).train
+}
+
 /** @throws TrainingFailure DATASET_MISSING: it will not come back by trying again */
 function readDataset(store: ObjectStore, key: string): Promise<Uint8Array> {
   return store.get(key).catch((error: unknown) => {
@@ -77,15 +96,46 @@ function readDataset(store: ObjectStore, key: string): Promise<Uint8Array> {
   })
 }
 
+/** @throws TrainingFailure MODEL_INVALID: it will not come back by trying again */
+async function readStart(store: ObjectStore, files: NonNullable<Start['startFrom']>): Promise<StartOfTraining> {
+  const point =
+    'model' in files
+      ? { model: files.model }
+      : readStartingPoint(await readStored(store, files.report, 'MODEL_INVALID', 'the report of the model'))
+  if ('errors' in point) {
+    const [{ pointer, detail } = { pointer: '', detail: '' }] = point.errors
+    throw new TrainingFailure('MODEL_INVALID', `the report of the model: ${pointer} ${detail}`, null)
+  }
+  const weights = await readStored(store, files.weights, 'MODEL_INVALID', 'the file of the weights of the model')
+  try {
+    return { ...point, weights: decodeSafetensors(weights).tensors }
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error
+    throw new TrainingFailure('MODEL_INVALID', `the weights of the model: ${error.message}`, null)
+  }
+}
+
 /** @throws TrainingFailure CHECKPOINT_INVALID when it is not there or not what was stored */
-async function readCheckpoint(store: ObjectStore, { key, sha256 }: { key: string; sha256: string }) {
+function readCheckpoint(store: ObjectStore, file: StoredFile) {
+  return readStored(store, file, 'CHECKPOINT_INVALID', 'the stored checkpoint')
+}
+
+/** @throws TrainingFailure of this code when the object is not there or not what was stored; clients read `what` it is, and only the log has its key */
+async function readStored(
+  store: ObjectStore,
+  { key, sha256 }: StoredFile,
+  code: ErrorCode,
+  what: string,
+): Promise<Uint8Array> {
   const bytes = await store.get(key).catch((error: unknown) => {
-    if (error instanceof ObjectMissingError) throw new TrainingFailure('CHECKPOINT_INVALID', error.message, null)
-    throw error
+    if (!(error instanceof ObjectMissingError)) throw error
+    process.stderr.write(`${error.message}\n`)
+    throw new TrainingFailure(code, `${what} is not there`, null)
   })
   const found = createHash('sha256').update(bytes).digest('hex')
   if (found === sha256) return bytes
-  throw new TrainingFailure('CHECKPOINT_INVALID', `${key} has SHA-256 ${found}, stored was ${sha256}`, null)
+  process.stderr.write(`${key} has SHA-256 ${found}, stored was ${sha256}\n`)
+  throw new TrainingFailure(code, `${what} is not what was stored: its SHA-256 is another one`, null)
 }
 
 /** @throws the error itself when it is not known to be final: the worker then takes it for the death of the trainer and tries again. */

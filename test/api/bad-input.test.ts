@@ -118,6 +118,37 @@ describe('a Keras topology is refused', () => {
   )
 })
 
+describe('the code says whether numbers alone are at fault', () => {
+  const clip = (maxNorm: unknown) => ({ clipping: { mode: 'norm', maxNorm } })
+  const units = (units: unknown) => ({ class_name: 'Dense', config: { units, name: 'output' } })
+  const keras = (layer: Fields) => {
+    const input = { class_name: 'InputLayer', config: { batch_shape: [null, 2], name: 'in' } }
+    return { model: { kind: 'keras', topology: { class_name: 'Sequential', config: { layers: [input, layer] } } } }
+  }
+  it.each<[string, Fields, 'SPEC_OUT_OF_RANGE' | 'SPEC_INVALID']>([
+    ['a number beyond the range of its field', clip(-1), 'SPEC_OUT_OF_RANGE'],
+    ['a number beyond what the data allow', { batchSize: 1000 }, 'SPEC_OUT_OF_RANGE'],
+    ['numbers of both kinds, of which the fields come first', { ...clip(-1), batchSize: 1000 }, 'SPEC_OUT_OF_RANGE'],
+    ['a number in a list', { classWeights: [1, 1, -1] }, 'SPEC_OUT_OF_RANGE'],
+    ['a number of a layer', layers([2], dense(0)), 'SPEC_OUT_OF_RANGE'],
+    ['a number in a topology', keras(units(0)), 'SPEC_OUT_OF_RANGE'],
+    ['a number and a name', { ...clip(-1), loss: 'mse' }, 'SPEC_INVALID'],
+    ['a number and an unknown field', { ...clip(-1), bathSize: 1 }, 'SPEC_INVALID'],
+    ['a number that is no whole one', { steps: 1.5 }, 'SPEC_INVALID'],
+    ['a number as text', clip('1'), 'SPEC_INVALID'],
+    ['a list that is too long', { metadata: { a: 'b'.repeat(100_000) } }, 'SPEC_INVALID'],
+    ['a size that does not fit', layers([2], dense(4)), 'SPEC_INVALID'],
+  ])('%s', async (_, change, code) => {
+    const json = { 'content-type': 'application/json' }
+    problemOf(await inject('/v1/training-jobs', json, JSON.stringify(specFor('classes', change))), 422, code)
+  })
+
+  it('and takes 1e999 for a number that is too large', async () => {
+    const body = `${JSON.stringify(specFor('classes')).slice(0, -1)},"clipping":{"mode":"norm","maxNorm":1e999}}`
+    problemOf(await inject('/v1/training-jobs', { 'content-type': 'application/json' }, body), 422, 'SPEC_OUT_OF_RANGE')
+  })
+})
+
 describe('JSON that no object literal has', () => {
   /** The spec of `classes` with a member as it is written. */
   const written = (member: string) => `${JSON.stringify(specFor('classes')).slice(0, -1)},${member}}`

@@ -165,4 +165,14 @@ export const BAD_SPECS: Readonly<Record<string, readonly Case[]>> = {
     ['a rate that changes after the job', 'classes', { optimizer: { kind: 'sgd', schedule: { kind: 'cosine', beginStep: 20, endStep: 30 } } }, '/optimizer/schedule/beginStep', 'the learning rate would never change'],
     ['Nesterov without momentum', 'classes', { optimizer: { kind: 'sgd', nesterov: true } }, '/optimizer/nesterov', 'set /optimizer/momentum'],
   ],
+  'scan': [
+    ['a scan of a training job', 'classes', { scan: {} }, '/scan', 'belongs to kind sensitivity-scan'],
+    ['a kind that there is not', 'classes', { kind: 'scan' }, '/kind', 'must be one of: "training", "sensitivity-scan"'],
+    ['a network that nobody has trained', 'classes', { kind: 'sensitivity-scan', steps: undefined }, '/model', 'a scan measures a finished model'],
+    ['steps', 'classes', { kind: 'sensitivity-scan' }, '/steps', 'a scan trains nothing'],
+    ['clipping', 'classes', { kind: 'sensitivity-scan', steps: undefined, clipping: { mode: 'norm', maxNorm: 1 } }, '/clipping', 'no gradients to clip'],
+    ['all of a layer', 'classes', { kind: 'sensitivity-scan', steps: undefined, scan: { sparsities: [1] } }, '/scan/sparsities/0', 'must be below 1, is 1'],
+    ['a sparsity twice', 'classes', { kind: 'sensitivity-scan', steps: undefined, scan: { sparsities: [0.5, 0.5] } }, '/scan/sparsities', 'must not have an entry twice'],
+    ['gradients of a training', 'classes', { kind: 'sensitivity-scan', steps: undefined, scan: { criterion: 'movement' } }, '/scan/criterion', 'sums over the steps of a training'],
+  ],
 }

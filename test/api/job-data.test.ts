@@ -26,6 +26,7 @@ beforeAll(async () => {
         values: LOSS.slice(from, from + 500),
       },
       { name: 'sparsity', steps: [from], values: [0] },
+      { name: 'clipThreshold', steps: [from], values: [0.5] },
       { name: 'clipping.dense-1.norm', steps: [from], values: [2] },
       ...(from === 1500 ? [{ name: 'clipping.dense-1.scale', steps: [from], values: [1] }] : []),
     ])
@@ -65,8 +66,8 @@ describe('metrics', () => {
 
   it('are whole without points', async () => {
     const { data } = (await get('metrics')).json()
-    expect(data.map((series: { name: string }) => series.name)).toEqual(['loss', 'sparsity'])
-    expect(Float32Array.from(data[0].values)).toEqual(Float32Array.from(LOSS))
+    expect(data.map((series: { name: string }) => series.name)).toEqual(['clipThreshold', 'loss', 'sparsity'])
+    expect(Float32Array.from(data[1].values)).toEqual(Float32Array.from(LOSS))
   })
 
   it('keep first, last and extremes when thinned', async () => {
@@ -77,6 +78,11 @@ describe('metrics', () => {
     expect(steps).toEqual([...steps].sort((a: number, b: number) => a - b))
     expect(values).toEqual(expect.arrayContaining([99, -5]))
     expect(Float32Array.from(values)).toEqual(Float32Array.from(steps, (step: number) => LOSS[step] ?? Number.NaN))
+  })
+
+  it('tell of all gradients what clipping did', async () => {
+    const { data } = (await get('metrics?names=gradientNormAfter,clipThreshold,clipCosine&toStep=600')).json()
+    expect(data).toEqual([{ name: 'clipThreshold', steps: [0, 500], values: [0.5, 0.5] }])
   })
 
   it('come by name and range of steps', async () => {

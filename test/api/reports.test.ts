@@ -67,3 +67,26 @@ describe('GET /v1/training-jobs/{id}/reports/pruning', () => {
     expect(problemOf(await getPruning(pruned), 404, 'REPORT_NOT_READY').detail).toMatch(/is queued; .* at its end/)
   })
 })
+
+describe('GET /v1/training-jobs/{id}/reports/sensitivity', () => {
+  const getSensitivity = (id: string) =>
+    scene.app.inject({ url: `/v1/training-jobs/${id}/reports/sensitivity`, headers: scene.auth })
+
+  it('says why there is none: the job trains', async () => {
+    const training = await createJob(scene)
+    expect(problemOf(await getSensitivity(training), 404, 'REPORT_NOT_MADE').detail).toMatch(/kind sensitivity-scan/)
+  })
+
+  it('comes at the end of a scan, which has no clipping report', async () => {
+    const id = await createJob(scene)
+    // As it would be stored of a finished model, which there is none of here.
+    const where = { id }
+    const { trainingJob } = scene.database.prisma
+    const { spec } = await trainingJob.findUniqueOrThrow({ where })
+    await trainingJob.update({ where, data: { spec: { ...Object(spec), kind: 'sensitivity-scan' } } })
+    expect(problemOf(await getSensitivity(id), 404, 'REPORT_NOT_READY').detail).toMatch(/is queued; .* at its end/)
+    expect(problemOf(await get(id), 404, 'REPORT_NOT_MADE').detail).toMatch(/no gradients to clip/)
+    await scene.attempts.fail(await claimed(id), { code: 'TIME_LIMIT', message: 'x', step: 3 })
+    expect(problemOf(await getSensitivity(id), 404, 'REPORT_NOT_MADE').detail).toContain('is over (failed)')
+  })
+})

@@ -18,6 +18,7 @@ export function jobResult(changes: Partial<JobResult> = {}): JobResult {
     ],
     bytes: { dense: 1_066_440, gzip: 150_000, sparse: 139_000 },
     quantized: [],
+    best: null,
     weightsSha256: 'ab'.repeat(32),
     msPerStep: 2.5,
     pins: { tensorflow: '2.21.0', device: 'cpu', intraOpThreads: 2, oneDnn: true, xla: false, seed: 7 },

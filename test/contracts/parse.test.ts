@@ -117,7 +117,7 @@ describe('errors', () => {
   it.each<[Record<string, unknown>, string]>([
     [
       { model: undefined },
-      'is required: an object of kind "preset", or an object of kind "layers", or an object of kind "keras"',
+      'is required: an object of kind "preset", or an object of kind "layers", or an object of kind "keras", or an object of kind "artifact"',
     ],
     [{ datasetId: undefined }, 'is required: Id of a dataset'],
     [{ datasetId: '7' }, 'must look like "ds_01979f4e-8f43-7b1c-a3a0-1f2d3c4b5a69", is "7"'],
@@ -144,7 +144,7 @@ describe('errors', () => {
     [{ metrics: ['acc'] }, 'did you mean "accuracy"?'],
     [{ loss: 'mse' }, 'did you mean "mean-squared-error"?'],
     [{ optimizer: { kind: 'adma' } }, 'did you mean "adam"?'],
-    [{ batchsize: 8 }, 'unknown field (did you mean batchSize?); expected one of: name, datasetId'],
+    [{ batchsize: 8 }, 'unknown field (did you mean batchSize?); expected one of: name, kind, datasetId'],
   ])('of %j say what was probably meant', (changes, hint) => {
     expect(errorsOf(TrainingJobSpec, { ...MINIMAL, ...changes })[0]?.detail).toContain(hint)
   })

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { type Claim, makeAttempts, StaleAttemptError } from '../../src/db/attempts.js'
+import { type AttemptRef, type Claim, makeAttempts, StaleAttemptError } from '../../src/db/attempts.js'
 import { makeDatabase } from '../../src/db/database.js'
 import { makeJobLog } from '../../src/db/job-log.js'
 import { makeOutbox } from '../../src/db/outbox.js'
@@ -104,6 +104,33 @@ describe('a write whose answer was lost', () => {
       'pruning.updated',
     ])
     expect(events.map((event) => event.sequence)).toEqual([1, 2, 3, 4, 5])
+  })
+})
+
+describe('a step that is done again after an interruption', () => {
+  it('is told of once, unless it went differently; what belongs to the attempt is told again', async () => {
+    const id = await create()
+    const tell = async (ref: AttemptRef, sparsity: number) => {
+      await attempts().addEvent(ref, 'training.started', { steps: 10 })
+      await attempts().addEvent(ref, 'pruning.updated', { step: 1, sparsity })
+      await attempts().addEvent(ref, 'training.non-finite', { step: 2, occurrences: 1 })
+    }
+    for (const sparsity of [0.5, 0.5, 0.25]) {
+      const ref = await claimed(id)
+      await tell(ref, sparsity)
+      await attempts().requeue(ref, SHUTDOWN)
+    }
+    const events = await makeJobLog(scene().db).events(id, 0, 100)
+    const told = events.map(({ attempt, type }) => [attempt, type])
+    expect(told.filter(([, type]) => !/^(job|attempt)/.test(String(type)))).toEqual([
+      [1, 'training.started'],
+      [1, 'pruning.updated'],
+      [1, 'training.non-finite'],
+      [2, 'training.started'],
+      [3, 'training.started'],
+      [3, 'pruning.updated'],
+    ])
+    expect(events.map(({ sequence }) => sequence)).toEqual(events.map((_, index) => index + 1))
   })
 })
 

@@ -95,4 +95,50 @@ describe('prepareData', () => {
       expect.objectContaining({ code: 'DATASET_INVALID', message: expect.stringContaining('row 2: label 2') }),
     )
   })
+
+  describe('of 40 rows, 30 of one class and 10 of the other', () => {
+    const labels = Array.from({ length: 40 }, (_, row) => Number(row % 4 === 3))
+    const uneven: DatasetSchema = { ...table, trainRows: 40, testRows: 0 }
+    const rows: StoredTensors = {
+      'train.features': { type: 'float32', shape: [40, 2], values: Float32Array.from({ length: 80 }, (_, at) => at) },
+      'train.labels': { type: 'int32', shape: [40], values: Int32Array.from(labels) },
+    }
+    const prepared = (fields: Record<string, unknown>) => prepareData(rows, uneven, filledSpecOf(fields))
+    const ofSecond = (held: Int32Array) => [...held].filter((row) => labels[row] === 1).length
+
+    it('stratified holds out the same share of each class, whatever the seed', () => {
+      const held = [1, 2, 3, 4, 5, 6].map(
+        (seed) => prepared({ validation: { fraction: 0.5, stratified: true }, seed }).validationRows,
+      )
+      expect(held.map((each) => [each.length, ofSecond(each)])).toEqual(held.map(() => [20, 5]))
+    })
+
+    it('holds out the fold that is asked for: together the folds are all rows', () => {
+      const folds = [0, 1, 2, 3].map((fold) => prepared({ validation: { folds: 4, fold, stratified: true } }))
+      const held = folds.flatMap(({ validationRows }) => [...validationRows])
+      expect(held.sort((a, b) => a - b)).toEqual(labels.map((_, row) => row))
+      for (const { validationRows } of folds) expect(ofSecond(validationRows) - 2.5).toBeOneOf([-0.5, 0.5])
+    })
+
+    it('balances classes by the rows that train, not by those held out', () => {
+      const draws = [1, 2, 3, 4].map((seed) =>
+        prepared({ validation: { fraction: 0.5 }, classWeights: 'balanced', seed }),
+      )
+      for (const { trainRows, state } of draws) {
+        const second = ofSecond(trainRows)
+        // rows / (classes · rows of the class)
+        const expected = [20 / (2 * (20 - second)), 20 / (2 * second)].map(Math.fround)
+        expect([...(state['data/class-weights']?.values ?? [])]).toEqual(expected)
+      }
+      expect(draws.some(({ trainRows }) => ofSecond(trainRows) !== 5)).toBe(true)
+    })
+  })
+
+  it('keeps the weights of the rows beside them; rows of the test split weigh 1', () => {
+    const weights: StoredTensors = {
+      'train.weights': { type: 'float32', shape: [4], values: Float32Array.of(2, 0, 3, 5) },
+    }
+    const { state } = prepareData({ ...data, ...weights }, { ...table, hasWeights: true }, filledSpecOf())
+    expect([...(state['data/weights']?.values ?? [])]).toEqual([2, 0, 3, 5, 1])
+  })
 })

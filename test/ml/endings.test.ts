@@ -92,12 +92,14 @@ describe('a metric that no number can hold', () => {
     const spec = moonSpec({
       ...{ model: { kind: 'layers', inputShape: [2], layers: [wide] }, metrics: ['accuracy', 'perplexity'] },
       ...{ optimizer: { kind: 'sgd', learningRate: 1e-6 }, validation: { fraction: 0.2 }, epochs: 6 },
-      earlyStopping: { monitor: 'validation.perplexity', patience: 2 },
+      ...{ earlyStopping: { monitor: 'validation.perplexity', patience: 2 } },
+      checkpoints: { everySteps: 500, best: { monitor: 'validation.perplexity' } },
     })
     const { result, recorded } = await finished({ spec })
     expect(Object.keys(result.validation ?? {})).toEqual(['loss', 'accuracy'])
     expect(result.validation?.loss).toBeGreaterThan(Math.log(Number.MAX_VALUE))
     expect(JSON.parse(JSON.stringify(result))).toEqual(result)
+    expect(result.best).toBeNull()
     // 4 steps an epoch; a value that is missing twice in a row is no improvement.
     expect(eventsOf(recorded, 'training.stopped-early')).toMatchObject([{ step: 8, best: null, bestStep: null }])
     const resumed = await interrupted({ spec }, 6)

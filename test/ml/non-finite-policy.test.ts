@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { DatasetSchema } from '../../src/contracts/dataset.js'
 import type { StoredTensors } from '../../src/formats/safetensors.js'
 import { decodeSafetensors } from '../../src/formats/safetensors.js'
-import { moonSpec } from './fixtures.js'
+import { moonSpec, type Recorded } from './fixtures.js'
 import { eventsOf, failed, finished, interrupted } from './runs.js'
 
 const ROWS = 20
@@ -48,7 +48,75 @@ const INFINITE_GRADIENT = { x: 1e20, y: 1e19 }
 /** Gradient 2 · 1e9 · 1e12 / 5 = 4e20, whose square is no float32. */
 const LARGE_GRADIENT = { x: 1e12, y: 1e9 }
 
+/** Values of weights, slots and clipping as the checkpoint after `done` updates has them. */
+function stateAfter(recorded: Recorded, done: number): Record<string, number[]> {
+  const { tensors } = decodeSafetensors(recorded.checkpoints.get(done) ?? new Uint8Array())
+  return Object.fromEntries(Object.entries(tensors).map(([name, { values }]) => [name, [...values]]))
+}
+
 describe('a step that is not finite', () => {
+  it('is skipped within the budget: nothing changes, each occurrence is an event that names the row', async () => {
+    const changes = job(INFINITE_LOSS, {
+      optimizer: { kind: 'adam', learningRate: 0.01 },
+      clipping: { mode: 'auto', onNonFinite: 'skip' },
+      checkpoints: { everySteps: 1, keep: 3 },
+    })
+    const { result, recorded } = await finished(changes)
+    const found = eventsOf(recorded, 'training.non-finite')
+    expect(found.map(({ occurrences }) => occurrences)).toEqual([1, 2, 3, 4])
+    expect(found[0]).toMatchObject({ policy: 'skip', budget: 10, where: expect.stringMatching(/rows.*\b7\b/) })
+    const skipped = new Set(found.map(({ step }) => step))
+    for (let step = 1; step < result.steps; step++) {
+      const [before, after] = [stateAfter(recorded, step), stateAfter(recorded, step + 1)]
+      const names = Object.keys(before)
+      expect(names).toEqual(expect.arrayContaining(['output/bias', 'output/bias/m', 'clipping/history']))
+      const kept = names.filter((name) => after[name]?.join() === before[name]?.join())
+      expect(kept, `step ${step}`).toEqual(skipped.has(step) ? names : [])
+    }
+    expect([...recorded.series('loss').keys()].some((step) => skipped.has(step))).toBe(false)
+    expect([...recorded.series('loss').values()].every(Number.isFinite)).toBe(true)
+  })
+
+  it('goes on with zeros under zero, where elements were not finite and nowhere else', async () => {
+    const changes = job(INFINITE_GRADIENT, {
+      optimizer: { kind: 'sgd', learningRate: 1e-4, momentum: 0.9 },
+      clipping: { mode: 'global-norm', maxNorm: 1, onNonFinite: 'zero' },
+      checkpoints: { everySteps: 1, keep: 3 },
+    })
+    const { result, recorded } = await finished(changes)
+    const found = eventsOf(recorded, 'training.non-finite').map(({ step }) => Number(step))
+    expect(found).toHaveLength(4)
+    for (const step of found.filter((step) => step > 0)) {
+      const [before, after] = [stateAfter(recorded, step), stateAfter(recorded, step + 1)]
+      const at = (state: typeof before, name: string) => state[name]?.[0] ?? Number.NaN
+      const velocity = (state: typeof before, name: string) => at(state, `output/${name}/momentum`) / 1e-4
+      // The gradient of the weight of x is infinite: only its momentum moves it.
+      expect(velocity(after, 'kernel')).toBeCloseTo(0.9 * velocity(before, 'kernel'), 5)
+      const moved = at(after, 'output/kernel') - at(before, 'output/kernel')
+      expect(moved / 1e-4).toBeCloseTo(velocity(after, 'kernel'), 2)
+      // Those of the other weight and of the bias are as sin(15) to 1, together of norm 1.
+      const share = 1 / Math.hypot(1, Math.sin(15))
+      expect(velocity(after, 'bias')).toBeCloseTo(0.9 * velocity(before, 'bias') + share, 5)
+    }
+    expect(result.nonFiniteSteps).toBe(4)
+  })
+
+  it('moves on under zero where the loss itself is infinite', async () => {
+    const changes = job(INFINITE_LOSS, {
+      optimizer: { kind: 'sgd', learningRate: 1e-4, momentum: 0.9 },
+      clipping: { mode: 'global-norm', maxNorm: 1, onNonFinite: 'zero' },
+      checkpoints: { everySteps: 1, keep: 3 },
+    })
+    const { recorded } = await finished(changes)
+    const found = eventsOf(recorded, 'training.non-finite').map(({ step }) => Number(step))
+    expect(found).toHaveLength(4)
+    for (const step of found.filter((step) => step > 0)) {
+      const [before, after] = [stateAfter(recorded, step), stateAfter(recorded, step + 1)]
+      for (const name of Object.keys(before)) expect(after[name], name).not.toEqual(before[name])
+    }
+    expect([...recorded.series('loss').values()].every(Number.isFinite)).toBe(true)
+  })
+
   it('is told with the mini-batch that made it so, the first or the last of its update', async () => {
     const sgd = { kind: 'sgd', learningRate: 1e-4, accumulateSteps: 2 }
     const { recorded } = await finished(job(INFINITE_GRADIENT, { optimizer: sgd, epochs: 8 }))

@@ -228,9 +228,9 @@ describe('a topology is refused', () => {
       '/model/topology/config/layers/2/name',
       /already/,
     ],
-  ])('%s', (_, topology, pointer, detail) => {
+  ])('%s', (what, topology, pointer, detail) => {
     const error = caught(() => fromKeras(topology))
-    expect(error.code).toBe('SPEC_INVALID')
+    expect(error.code).toBe(what === 'for units out of range' ? 'SPEC_OUT_OF_RANGE' : 'SPEC_INVALID')
     expect(error.errors[0]?.pointer).toBe(pointer)
     expect(error.errors[0]?.detail).toMatch(detail)
   })

@@ -54,6 +54,7 @@ export const RESULT: JobResult = {
   perLayerSparsity: [],
   bytes: { dense: 100, gzip: 50, sparse: 20 },
   quantized: [],
+  best: null,
   weightsSha256: 'cd'.repeat(32),
   msPerStep: 1.5,
   pins: { tensorflow: '2.21.0', device: 'cpu', intraOpThreads: 2, oneDnn: true, xla: false, seed: 0 },

@@ -53,7 +53,8 @@ it('gives a job back at no cost when its writes fail for long', async () => {
   const worker = await scene.startWorker('patient')
   const id = await scene.submit(JOB)
   const interrupted = await scene.untilEvent(id, (event) => event.type === 'attempt.interrupted')
-  expect(interrupted.data).toMatchObject({ code: 'STORAGE_UNAVAILABLE' })
+  // Where the database stands is for the log.
+  expect(interrupted.data).toEqual({ code: 'STORAGE_UNAVAILABLE', reason: 'the database was out of reach' })
   broken.mockRestore()
   expect(await scene.untilEnded(id)).toMatchObject({ status: 'succeeded', attempt: 2 })
   expect(await recordedSteps(scene.log, id)).toEqual(allSteps(JOB.steps))
@@ -114,6 +115,8 @@ it('goes on from an older checkpoint, or from the beginning, when the newest is 
     expect(job.result?.weightsSha256).toBe(expected.result?.weightsSha256)
     const unusable = (await interruptions(id)).filter((event) => event.data.code === 'CHECKPOINT_INVALID')
     expect(unusable.map((event) => event.data.droppedCheckpoint)).toEqual(broken.map((row) => row.step))
+    for (const { data } of unusable)
+      expect(data.reason).toMatch(/^the stored checkpoint is not (there|what was stored: its SHA-256 is another one)$/)
     expect(unusable.at(-1)?.data.resumesFromStep).toBe(keptWhole === 1 ? rows.at(-1)?.step : 0)
     expect(await recordedSteps(scene.log, id)).toEqual(allSteps(LONG.steps))
     for (const { objectKey } of broken) expect(await scene.store.size(objectKey)).toBeNull()

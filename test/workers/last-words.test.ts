@@ -24,6 +24,17 @@ describe('the last words of a trainer', () => {
       'Error: no\n    at x (/a/b.js:1:1) {\n  [cause]: Error: why\n      at y (/a/c.js:1:1)\n}\nno: see /var/lib/espalier/objects\n',
       'no: see …',
     ],
+    [
+      'a folder with a blank',
+      'Error: open \'/srv/my data/objects/a.bin\' and "/srv/x y/z"\n',
+      'Error: open \'…\' and "…"',
+    ],
+    [
+      'an object of the store',
+      'no object jobs/job_01979f4e-8f43-7b1c-a3a0-1f2d3c4b5a69/1/checkpoint-500.safetensors, nor datasets/ds_1.safetensors\n',
+      'no object …, nor …',
+    ],
+    ['what only looks like one', 'POST /v1 or a/b: jobs/second', 'POST /v1 or a/b: jobs/second'],
     ['nothing', '', ''],
   ])('are one line without folders, of %s', (_, output, expected) => {
     expect(lastWords(output)).toBe(expected)

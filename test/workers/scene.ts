@@ -18,6 +18,7 @@ import { makeSweeps } from '../../src/db/sweeps.js'
 import { makeTrainingJobs } from '../../src/db/training-jobs.js'
 import { encodeSafetensors } from '../../src/formats/safetensors.js'
 import { planTrainingJob } from '../../src/planning/plan.js'
+import type { StartingPoint } from '../../src/planning/starting-point.js'
 import { makeJobQueue } from '../../src/queue/job-queue.js'
 import { startRelay } from '../../src/queue/relay.js'
 import { makeObjectStore } from '../../src/storage/make-object-store.js'
@@ -78,12 +79,13 @@ export async function openScene() {
     log,
     get,
     async startWorker(id: string, heartbeatMs = 100): Promise<Worker> {
-      const timings = { heartbeatMs, leaseMs: 3000, graceMs: 5000 }
+      // A worker keeps its lease between its heartbeats, however rare they are.
+      const timings = { heartbeatMs, leaseMs: Math.max(3000, 2 * heartbeatMs), graceMs: 5000 }
       const worker = await startWorker({ id, attempts, queue, storage, trainerCount: 1, log: quiet, timings })
       workers.push(worker)
       return worker
     },
-    async submit(changes: Record<string, unknown>): Promise<string> {
+    async submit(changes: Record<string, unknown>, start: StartingPoint | null = null): Promise<string> {
       const spec = parse(TrainingJobSpec, {
         datasetId,
         model: {
@@ -100,7 +102,7 @@ export async function openScene() {
         ...changes,
       })
       if (!spec.ok) throw new Error(JSON.stringify(spec.errors))
-      return (await trainingJobs.create(projectId, planTrainingJob(spec.value, SCHEMA).spec)).job.id
+      return (await trainingJobs.create(projectId, planTrainingJob(spec.value, SCHEMA, start).spec)).job.id
     },
     /** Offers a job to the workers once more, beside the delivery of the outbox. */
     deliver: (jobId: string, deliveryId: string) => queue.publish({ deliveryId, jobId, priority: 0 }),

@@ -25,7 +25,8 @@ const compileValidator: FastifySchemaCompiler<unknown> = ({ schema, httpPart, co
 }
 
 function bodyValidator(schema: TSchema) {
-  const code = schema === TrainingJobSpec ? 'SPEC_INVALID' : 'REQUEST_INVALID'
+  const isSpec = schema === TrainingJobSpec
+  const code = isSpec ? 'SPEC_INVALID' : 'REQUEST_INVALID'
   return (body: unknown) => {
     // Fastify gives null for a request without one.
     if (body === undefined || body === null)
@@ -33,7 +34,10 @@ function bodyValidator(schema: TSchema) {
     const unstorable = findUnstorable(body)
     if (unstorable) return { error: rejection(code, 'body', [unstorable]) }
     const parsed = parse(schema, body)
-    return parsed.ok ? { value: parsed.value } : { error: rejection(code, 'body', parsed.errors) }
+    if (parsed.ok) return { value: parsed.value }
+    // The code that planning gives to numbers.
+    const finalCode = isSpec && parsed.isOutOfRange ? 'SPEC_OUT_OF_RANGE' : code
+    return { error: rejection(finalCode, 'body', parsed.errors) }
   }
 }
 

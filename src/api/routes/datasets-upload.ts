@@ -1,5 +1,5 @@
 import type { Multipart, MultipartFile } from '@fastify/multipart'
-import type { FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { readTable } from '../../datasets/csv.js'
 import type { DatasetDraft } from '../../datasets/draft.js'
 import { tableToDataset } from '../../datasets/table-dataset.js'
@@ -37,6 +37,22 @@ export async function readUpload(request: FastifyRequest, maxBytes: number): Pro
 /** @param maxBytes What this service takes at most. */
 export function fileTooLarge(maxBytes: number): EspalierError {
   return fieldProblem('BODY_TOO_LARGE', [{ pointer: '/file', detail: `may have ${maxBytes} bytes at most` }])
+}
+
+/**
+ * Before the body is read; the connection ends, for the client may be about to send all of it.
+ * @param formBytes What the form may have around its file.
+ * @throws BODY_TOO_LARGE
+ */
+export function refuseTooLarge(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  maxBytes: number,
+  formBytes: number,
+): void {
+  if (Number(request.headers['content-length'] ?? 0) <= maxBytes + formBytes) return
+  reply.header('connection', 'close')
+  throw fileTooLarge(maxBytes)
 }
 
 async function* partsOf(request: FastifyRequest): AsyncGenerator<Multipart> {

@@ -1,6 +1,5 @@
 import multipart from '@fastify/multipart'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { CreateBuiltinDataset, Dataset } from '../../contracts/dataset.js'
 import { DatasetId } from '../../contracts/ids.js'
@@ -11,7 +10,7 @@ import { IdempotencyHeaders, markReplayed } from '../idempotency.js'
 import { problems } from '../responses.js'
 import { readBuiltin } from './datasets-builtin.js'
 import { DatasetUpload } from './datasets-form.js'
-import { fileTooLarge, readUpload } from './datasets-upload.js'
+import { readUpload, refuseTooLarge } from './datasets-upload.js'
 
 const tags = ['datasets']
 const DatasetParams = Type.Object({ id: DatasetId })
@@ -39,7 +38,7 @@ export const datasetRoutes: FastifyPluginAsyncTypebox = async (app) => {
         response: { 202: Dataset, ...problems(400, 409, 413, 415, 422) },
       },
       config: { scope: 'datasets:write' },
-      onRequest: async (request, reply) => refuseTooLarge(request, reply, maxUploadBytes + FORM_BYTES),
+      onRequest: async (request, reply) => refuseTooLarge(request, reply, maxUploadBytes, FORM_BYTES),
     },
     async (request, reply) => {
       const draft = request.isMultipart() ? await readUpload(request, maxUploadBytes) : await readBuiltin(request.body)
@@ -105,11 +104,4 @@ export const datasetRoutes: FastifyPluginAsyncTypebox = async (app) => {
 
 function missing(id: string): never {
   throw problem('DATASET_NOT_FOUND', `there is no dataset ${id} in this project`)
-}
-
-/** Before the body is read; the connection ends, for the client may be about to send all of it. */
-function refuseTooLarge(request: FastifyRequest, reply: FastifyReply, limit: number): void {
-  if (Number(request.headers['content-length'] ?? 0) <= limit) return
-  reply.header('connection', 'close')
-  throw fileTooLarge(limit - FORM_BYTES)
 }

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ClippingReport } from '../../contracts/clipping-report.js'
 import { PruningReport } from '../../contracts/pruning-report.js'
+import { SensitivityReport } from '../../contracts/sensitivity-report.js'
 import type { TrainingJob } from '../../contracts/training-job.js'
 import { problem } from '../../errors.js'
 import { isOver } from '../event-stream.js'
@@ -45,6 +46,25 @@ export const reportRoutes: FastifyPluginAsyncTypebox = async (app) => {
       return (await jobReports.get(job.id, 'pruning')) ?? noPruningReport(job)
     },
   )
+
+  app.get(
+    '/v1/training-jobs/:id/reports/sensitivity',
+    {
+      schema: {
+        operationId: 'getSensitivityReport',
+        summary:
+          'Accuracy and loss against sparsity, layer by layer, and what each layer tolerates; at the end of a scan',
+        tags: ['training-jobs'],
+        params: JobParams,
+        response: { 200: SensitivityReport, ...problems(400, 404) },
+      },
+      config: { scope: 'jobs:read' },
+    },
+    async (request) => {
+      const job = await findJob(app.context, request.projectId, request.params.id)
+      return (await jobReports.get(job.id, 'sensitivity')) ?? noSensitivityReport(job)
+    },
+  )
 }
 
 /** @throws REPORT_NOT_READY, saying when the report comes; REPORT_NOT_MADE if it never will */
@@ -56,8 +76,19 @@ function noPruningReport(job: TrainingJob): never {
 }
 
 /** @throws REPORT_NOT_READY, saying when the report comes; REPORT_NOT_MADE if it never will */
+function noSensitivityReport(job: TrainingJob): never {
+  const missing = `there is no sensitivity report of job ${job.id}`
+  if (job.spec.kind !== 'sensitivity-scan')
+    throw problem('REPORT_NOT_MADE', `${missing}: it trains; submit a job of kind sensitivity-scan for one`)
+  if (isOver(job)) throw problem('REPORT_NOT_MADE', `${missing}: it is over (${job.status}), and it has made none`)
+  throw problem('REPORT_NOT_READY', `${missing} yet: the job is ${job.status}; the report comes at its end`)
+}
+
+/** @throws REPORT_NOT_READY, saying when the report comes; REPORT_NOT_MADE if it never will */
 function notReady(job: TrainingJob): never {
   const missing = `there is no clipping report of job ${job.id}`
+  if (job.spec.kind === 'sensitivity-scan')
+    throw problem('REPORT_NOT_MADE', `${missing}: a sensitivity scan has no gradients to clip`)
   if (isOver(job)) throw problem('REPORT_NOT_MADE', `${missing}: it is over (${job.status}), and it has made none`)
   const { everySteps } = job.spec.checkpoints
   throw problem(

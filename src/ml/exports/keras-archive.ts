@@ -2,6 +2,7 @@ import { zipSync } from 'fflate'
 import h5wasm from 'h5wasm'
 import type { StoredTensors } from '../../formats/safetensors.js'
 import { topologyOf } from '../../planning/keras/to-keras.js'
+import { groupsOf, variablesOf } from '../../planning/keras/weight-places.js'
 import type { NamedModel } from '../../planning/presets.js'
 import { describeLayers } from '../../planning/shapes.js'
 import type { ModelCard } from './card.js'
@@ -77,14 +78,11 @@ function writeWeights(
   const path = 'model.weights.h5'
   const file = new h5wasm.File(path, 'w')
   const described = new Map(describeLayers(model).map((layer) => [layer.name, Object.keys(layer.weights)]))
-  const seen = new Map<string, number>()
+  const groups = groupsOf(layers.map(({ class_name }) => class_name))
   file.create_group('layers')
   file.create_group('vars')
-  for (const { name, class_name } of layers) {
-    const base = snakeCase(class_name)
-    const count = seen.get(base) ?? 0
-    seen.set(base, count + 1)
-    const group = `layers/${count === 0 ? base : `${base}_${count}`}`
+  for (const [index, { name, class_name }] of layers.entries()) {
+    const group = groups[index] ?? ''
     for (const [place, names] of variablesOf(class_name, described.get(name) ?? [])) {
       const at = makeGroups(file, [...group.split('/'), ...place.split('/')])
       names.forEach((weight, index) => {
@@ -102,25 +100,6 @@ function writeWeights(
   return bytes
 }
 
-/** Which weights lie where below the group of a layer. */
-function variablesOf(className: string, names: readonly string[]): [string, readonly string[]][] {
-  switch (className) {
-    case 'LSTM':
-    case 'GRU':
-    case 'SimpleRNN':
-      return [['cell/vars', names]]
-    case 'Bidirectional':
-      return [
-        ['forward_layer/cell/vars', names.filter((name) => name.includes('/forward-'))],
-        ['backward_layer/cell/vars', names.filter((name) => name.includes('/backward-'))],
-      ]
-    case 'TimeDistributed':
-      return [['layer/vars', names]]
-    default:
-      return [['vars', names]]
-  }
-}
-
 type Group = ReturnType<InstanceType<typeof h5wasm.File>['create_group']>
 
 function makeGroups(file: InstanceType<typeof h5wasm.File>, names: readonly string[]): Group {
@@ -130,13 +109,4 @@ function makeGroups(file: InstanceType<typeof h5wasm.File>, names: readonly stri
     if (file.get(path) === null) file.create_group(path)
   }
   return file.get(path) as Group // just made
-}
-
-/** @see keras/src/utils/naming.py */
-function snakeCase(name: string): string {
-  return name
-    .replace(/\W+/g, '')
-    .replace(/(.)([A-Z][a-z]+)/g, '$1_$2')
-    .replace(/([a-z])([A-Z])/g, '$1_$2')
-    .toLowerCase()
 }

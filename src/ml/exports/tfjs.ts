@@ -1,5 +1,6 @@
 import type { StoredTensors } from '../../formats/safetensors.js'
 import { topologyOf } from '../../planning/keras/to-keras.js'
+import { tfjsNameOf } from '../../planning/keras/weight-places.js'
 import type { NamedModel } from '../../planning/presets.js'
 import { describeLayers } from '../../planning/shapes.js'
 import type { ModelCard } from './card.js'
@@ -37,7 +38,7 @@ export function encodeTfjs(
       {
         paths: [TFJS_WEIGHTS],
         weights: tensors.map(({ name, tensor }) => ({
-          name: nameIn(model, name),
+          name: tfjsNameOf(model, name),
           shape: tensor.shape,
           dtype: 'float32',
         })),
@@ -52,15 +53,4 @@ export function encodeTfjs(
     at += byteLength
   }
   return { json: new TextEncoder().encode(`${JSON.stringify(json)}\n`), weights: bytes }
-}
-
-/** TensorFlow.js finds a weight by its name: `lstm-1/recurrent_kernel`, `bidirectional-1/forward_lstm/kernel`. */
-function nameIn({ layers }: NamedModel, weight: string): string {
-  const at = weight.lastIndexOf('/')
-  const [layer, own] = [weight.slice(0, at), weight.slice(at + 1)]
-  const described = layers.find(({ name }) => name === layer)
-  const side = /^(forward|backward)-(.+)$/.exec(own)
-  const python = (name = '') => name.replaceAll('-', '_')
-  if (described?.type !== 'bidirectional' || !side) return `${layer}/${python(own)}`
-  return `${layer}/${side[1]}_${python(described.layer.type)}/${python(side[2])}`
 }

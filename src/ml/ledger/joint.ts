@@ -18,6 +18,8 @@ export interface JointStep {
 
 /** How far clipping changed all gradients together. */
 export interface JointChange {
+  /** L2, of all gradients. */
+  readonly normAfter: number
   /** Norm after / norm before, 1 where both are 0. */
   readonly scale: number
   /** Between before and after, in [0, 1]; 1 where one of them is 0. */

@@ -1,5 +1,7 @@
+import type { ClippingSpec } from '../../contracts/clipping.js'
 import type { LayerClipping } from '../../contracts/clipping-report.js'
 import type { Outputs } from '../engine/types.js'
+import { isUneven, turnsLayers } from '../transforms/figures.js'
 import type { JointChange } from './joint.js'
 import { vectorOf } from './outputs.js'
 import { makeSketch, type SketchState } from './sketch.js'
@@ -51,14 +53,15 @@ export interface LayerAccounts {
 /**
  * Tensors joined to layers: norm = √Σ n², scale = norm after / norm before, engaged if one of the tensors was changed. In float64 the square
  * of a float32 neither overflows nor underflows.
- * @param uneven Elements of a tensor get factors of their own: the step says `tensorEngaged`, and if it is measured `tensorNormsAfter`,
- * `tensorCosines` and `tensorClipped`.
+ * @param mode Of `value` and `adaptive` the step says `tensorEngaged`, and if it is measured `tensorNormsAfter`, `tensorCosines` and `tensorClipped`.
  */
 export function makeLayerAccounts(
   layers: readonly LayerTensors[],
-  uneven: boolean,
+  mode: ClippingSpec['mode'],
   state?: LayersState,
 ): LayerAccounts {
+  const uneven = isUneven(mode)
+  const turning = turnsLayers(mode)
   const tensors = layers.reduce((sum, layer) => sum + layer.tensors.length, 0)
   const sums = layers.map((_, index) => {
     const { norms, ...before } = state?.layers[index] ?? EMPTY
@@ -135,12 +138,12 @@ export function makeLayerAccounts(
     })
     sums.forEach((sum, l) => {
       sum.scales += last.scale[l] ?? 1
-      if (!uneven) return
-      sum.clippedShares += last.clippedShare[l] ?? 0
-      sum.cosines += last.cosine[l] ?? 1
+      if (uneven) sum.clippedShares += last.clippedShare[l] ?? 0
+      if (turning) sum.cosines += last.cosine[l] ?? 1
     })
     measured++
     return {
+      normAfter: Math.sqrt(totalAfter),
       scale: total > 0 ? Math.min(1, Math.sqrt(totalAfter / total)) : 1,
       cosine: cosine(totalDot, Math.sqrt(total) * Math.sqrt(totalAfter)),
     }
@@ -162,7 +165,7 @@ export function makeLayerAccounts(
           normShare: mean(shares, shareSteps),
           meanScale: measured > 0 ? mean(scales, measured) : 1,
           clippedShare: uneven ? mean(clippedShares, measured) : null,
-          meanCosine: uneven ? (measured > 0 ? mean(cosines, measured) : 1) : null,
+          meanCosine: turning ? (measured > 0 ? mean(cosines, measured) : 1) : null,
         }
       }),
     state: () => ({

@@ -4,13 +4,13 @@ import type { OptimizerSpec } from '../../contracts/optimizer.js'
 import type { Outputs } from '../engine/types.js'
 import type { Model } from '../models/model.js'
 import { TrainingFailure } from '../training-failure.js'
-import { isUneven, NUMBERS_OF_A_SHADOW } from '../transforms/figures.js'
+import { NUMBERS_OF_A_SHADOW } from '../transforms/figures.js'
 import { type EngagementState, makeEngagement } from './engagement.js'
-import { type JointState, makeJointAccounts } from './joint.js'
+import { type JointState, type JointStep, makeJointAccounts } from './joint.js'
 import { type LayersState, type LayerTensors, makeLayerAccounts } from './layers.js'
 import { scalarOf, vectorOf } from './outputs.js'
 import { reportOf } from './report.js'
-import { makeSeries, measuredEvery } from './series.js'
+import { jointSeries, makeSeries, measuredEvery } from './series.js'
 import { makeShadowAccount, type ShadowState } from './shadows.js'
 
 export interface LedgerOptions {
@@ -45,7 +45,7 @@ export interface Ledger {
    * @throws Error if an output is missing or of the wrong length
    */
   add(step: number, outputs: Outputs): void
-  /** Values by name of the layer series at the step added last; empty where the stride of the series leaves it out. */
+  /** Values by name of the series at the step added last, without those that their stride leaves out; empty at any other step. */
   series(step: number): Readonly<Record<string, number>>
   state(): LedgerState
   /** @param nonFinite Steps in which a gradient was NaN or infinite. */
@@ -62,28 +62,28 @@ export function makeLedger({ model, clipping, optimizer, steps, state }: LedgerO
       'the checkpoint cannot be used: its clip ledger is of another job',
       null,
     )
-  const uneven = isUneven(clipping.mode)
-  const accounts = makeLayerAccounts(layers, uneven, state?.layers)
+  const accounts = makeLayerAccounts(layers, clipping.mode, state?.layers)
   const joint = makeJointAccounts(steps, state?.joint)
   const engagement = makeEngagement(steps, state?.engagement)
   const shadows = clipping.shadow.map((spec, place) => makeShadowAccount(spec, place, state?.shadows[place]))
   const series = makeSeries(layerNames, clipping.mode, steps, accounts.last)
   const stride = measuredEvery(clipping.mode, steps)
-  let lastStep = -1
+  let last: { step: number; figures: JointStep } | null = null
   return {
     add(step, outputs) {
       const norm = scalarOf(outputs, 'gradientNorm')
       if (!Number.isFinite(norm)) return
-      lastStep = step
       const engaged = scalarOf(outputs, 'clipped') > 0
-      engagement.add(step, engaged)
-      joint.add(step, {
+      const figures = {
         norm,
         engaged,
         scale: scalarOf(outputs, 'clipScale'),
         threshold: scalarOf(outputs, 'threshold'),
         change: accounts.add(outputs, step % stride === 0),
-      })
+      }
+      engagement.add(step, engaged)
+      joint.add(step, figures)
+      last = { step, figures }
       if (shadows.length === 0) return
       const numbers = vectorOf(outputs, 'shadow', shadows.length * NUMBERS_OF_A_SHADOW)
       shadows.forEach((shadow, place) => {
@@ -91,7 +91,7 @@ export function makeLedger({ model, clipping, optimizer, steps, state }: LedgerO
         shadow.add(norm, numbers[at] ?? 0, numbers[at + 1] ?? 1, (numbers[at + 2] ?? 0) > 0)
       })
     },
-    series: (step) => (step === lastStep ? series(step) : {}),
+    series: (step) => (step === last?.step ? { ...jointSeries(clipping.mode, last.figures), ...series(step) } : {}),
     state: () => ({
       version: 2,
       layerNames,

@@ -1,6 +1,7 @@
 import type { ClippingSpec } from '../../contracts/clipping.js'
-import { type LayerSeries, layerSeriesName } from '../../contracts/metric.js'
-import { isUneven } from '../transforms/figures.js'
+import { type LayerSeries, type LedgerSeries, layerSeriesName } from '../../contracts/metric.js'
+import { isUneven, turnsLayers } from '../transforms/figures.js'
+import type { JointStep } from './joint.js'
 
 /** Most points that a series of a layer has in a whole job. */
 export const MAX_POINTS = 2000
@@ -8,7 +9,22 @@ export const MAX_POINTS = 2000
 /** What there is to say of each layer, by mode: without clipping the norm is all. */
 export function seriesOf(mode: ClippingSpec['mode']): readonly LayerSeries[] {
   if (mode === 'none') return ['norm']
-  return ['norm', 'normAfter', 'scale', 'engaged', ...(isUneven(mode) ? (['clippedShare', 'cosine'] as const) : [])]
+  const clippedShare = isUneven(mode) ? (['clippedShare'] as const) : []
+  const cosine = turnsLayers(mode) ? (['cosine'] as const) : []
+  return ['norm', 'normAfter', 'scale', 'engaged', ...clippedShare, ...cosine]
+}
+
+/** Of all gradients together, what a step has besides the figures of every mode: nothing without clipping, and only what was measured. */
+export function jointSeries(
+  mode: ClippingSpec['mode'],
+  { threshold, change }: JointStep,
+): Partial<Record<LedgerSeries, number>> {
+  if (mode === 'none') return {}
+  const isBound = threshold > 0 && threshold < Number.POSITIVE_INFINITY
+  return {
+    ...(isBound && { clipThreshold: threshold }),
+    ...(change && { gradientNormAfter: change.normAfter, clipCosine: change.cosine }),
+  }
 }
 
 /** A job has at least so many steps in which everything is measured, or all of its steps. */

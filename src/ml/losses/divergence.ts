@@ -26,26 +26,6 @@ export const cosineSimilarity: Loss = derivedLoss((outputs, labels) =>
   tf.neg(tf.sum(tf.mul(unit(labels), unit(outputs)), -1)),
 )
 
-/**
- * τ² · KL(softmax(teacher / τ) ‖ softmax(student / τ)): what a small network loses against a large one. Outputs are the logits of the student, labels those
- * of the teacher, both [batch, …, classes]; `temperature` τ > 0. Derivative τ · (softmax(student / τ) − softmax(teacher / τ)).
- * @see Hinton, Vinyals, Dean, "Distilling the Knowledge in a Neural Network", 2015.
- */
-export function distillation(temperature: number): Loss {
-  return rowLoss(
-    (student, teacher) => {
-      const ofStudent = tf.logSoftmax(tf.div(student, temperature))
-      const ofTeacher = tf.logSoftmax(tf.div(teacher, temperature))
-      const shares = tf.exp(ofTeacher)
-      return {
-        values: tf.mul(tf.sum(tf.mul(shares, tf.sub(ofTeacher, ofStudent)), -1), temperature ** 2),
-        derivative: () => tf.mul(tf.sub(tf.exp(ofStudent), shares), temperature),
-      }
-    },
-    (logits) => tf.softmax(logits),
-  )
-}
-
 const clipped = (shares: Tensor): Tensor => tf.clipByValue(shares, EPSILON, 1)
 
 function unit(x: Tensor): Tensor {

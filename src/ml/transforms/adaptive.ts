@@ -1,4 +1,5 @@
 import type { Tensor } from '@tensorflow/tfjs-core'
+import type { LayerDescription } from '../../planning/shapes.js'
 import { tf } from '../engine/tensorflow.js'
 import { tensorAt } from '../optimizers/optimizer.js'
 import { type Arithmetic, exact } from './arithmetic.js'
@@ -10,13 +11,28 @@ import { type ClippedTensor, clipUnevenly, untouched } from './uneven.js'
 /** The axes over which the norm of a unit of a weight is taken. */
 export type UnitAxes = (name: string, shape: readonly number[]) => readonly number[]
 
+/** A vector or scalar, and what adds to or scales outputs one by one, in whatever shape: the bias `[2, out]` of a GRU, the alpha of a PReLU. */
+const isWhole = (name: string, shape: readonly number[]) => shape.length < 2 || /\b(bias|alpha|gamma|beta)$/.test(name)
+
 /**
- * A unit is what makes one output: all axes but the last of a kernel (dense `[in, out]`, convolution `[…, in, out]`), all but the
- * last two of a depthwise one (`[…, in, multiplier]`); a bias, or another vector, is one unit as a whole.
+ * A unit is what makes one output, a row of the weight matrix of the paper: all axes but the last of a kernel (dense `[in, out]`, convolution
+ * `[…, in, out]`, embeddings `[words, out]`), all but the last two of a depthwise one (`[…, in, multiplier]`). Biases, gains and other vectors are
+ * one unit as a whole, as in optax and timm.
  */
 export const unitAxes: UnitAxes = (name, shape) => {
-  const kept = shape.length < 2 ? 0 : name.endsWith('depthwise-kernel') ? 2 : 1
+  const kept = isWhole(name, shape) ? 0 : name.endsWith('depthwise-kernel') ? 2 : 1
   return shape.slice(0, shape.length - kept).map((_, axis) => axis)
+}
+
+/** `unitAxes` for the weights of these layers: kernels of transposed convolutions, `[height, width, out, in]`, have their output last but one. */
+export function unitAxesOf(layers: readonly Pick<LayerDescription, 'type' | 'weights'>[]): UnitAxes {
+  const transposed = new Set(
+    layers.flatMap(({ type, weights }) => (type === 'conv2d-transpose' ? Object.keys(weights) : [])),
+  )
+  return (name, shape) =>
+    transposed.has(name) && !isWhole(name, shape)
+      ? shape.map((_, axis) => axis).filter((axis) => axis !== shape.length - 2)
+      : unitAxes(name, shape)
 }
 
 /**

@@ -2,7 +2,7 @@ import type { ClippingSpec } from '../../contracts/clipping.js'
 import type { ClippingMode } from '../../contracts/clipping-modes.js'
 import type { Shaped } from '../optimizers/optimizer.js'
 import { clipByMovingNorms } from './ada-gc.js'
-import { clipAdaptively, unitAxes } from './adaptive.js'
+import { clipAdaptively, type UnitAxes, unitAxes } from './adaptive.js'
 import { type Arithmetic, exact } from './arithmetic.js'
 import { clipByHistory } from './auto.js'
 import { clipByGlobalNorm, withoutClipping } from './global-norm.js'
@@ -16,22 +16,28 @@ import { clipByZScore } from './z-score.js'
 
 /**
  * The transformation that a spec asks for, with its shadows; `params` are the weights in the order in which their gradients come.
- * What `info` holds: `infoOf`, and `shadow` if there are any. The threshold of a step: `thresholdAt`.
+ * `axesOf`: the units of the mode `adaptive`. What `info` holds: `infoOf`, and `shadow` if there are any. The threshold of a step: `thresholdAt`.
  * @throws SPEC_INVALID if include and exclude leave no weight to clip.
  */
 export function makeClipping(
   spec: ClippingMode & Partial<Pick<ClippingSpec, 'shadow'>>,
   params: Shaped,
   arithmetic: Arithmetic = exact,
+  axesOf: UnitAxes = unitAxes,
 ): GradientTransformation {
   const shadows = (spec.shadow ?? []).map((mode) => ({
-    mode: makeMode(mode, params, arithmetic),
+    mode: makeMode(mode, params, arithmetic, axesOf),
     threshold: baseThreshold(mode),
   }))
-  return withShadows(makeMode(spec, params, arithmetic), shadows)
+  return withShadows(makeMode(spec, params, arithmetic, axesOf), shadows)
 }
 
-function makeMode(spec: ClippingMode, params: Shaped, arithmetic: Arithmetic): GradientTransformation {
+function makeMode(
+  spec: ClippingMode,
+  params: Shaped,
+  arithmetic: Arithmetic,
+  axesOf: UnitAxes,
+): GradientTransformation {
   const selection = selectionOf(spec.mode === 'none' ? { include: ['*'], exclude: [] } : spec, params)
   switch (spec.mode) {
     case 'none':
@@ -45,7 +51,7 @@ function makeMode(spec: ClippingMode, params: Shaped, arithmetic: Arithmetic): G
     case 'block-rms':
       return clipByBlockRms(selection, arithmetic)
     case 'adaptive':
-      return clipAdaptively(selection, spec.epsilon, unitAxes, arithmetic)
+      return clipAdaptively(selection, spec.epsilon, axesOf, arithmetic)
     case 'auto':
       return clipByHistory(selection, arithmetic, spec.historySize)
     case 'z-score':

@@ -9,6 +9,11 @@ export function isUneven(mode: ClippingSpec['mode']): boolean {
   return mode === 'value' || mode === 'adaptive'
 }
 
+/** Whether a mode may turn the gradient of a layer: its elements, units or tensors may get different factors. */
+export function turnsLayers(mode: ClippingSpec['mode']): boolean {
+  return isUneven(mode) || mode === 'norm' || mode === 'block-rms' || mode === 'ada-gc'
+}
+
 /** Names and lengths of some outputs of a step that lie one behind the other in one vector: each output by itself costs a copy to the host. */
 export type Layout = readonly (readonly [name: string, length: number])[]
 

@@ -1,6 +1,5 @@
 import type { Scalar, Tensor, Tensor1D } from '@tensorflow/tfjs-core'
 import { tf } from '../engine/tensorflow.js'
-import type { Tensors } from '../engine/types.js'
 
 export type NormOrder = 1 | 2 | 3 | 'infinity'
 
@@ -25,15 +24,10 @@ export interface ScaledNorm extends Scaled<Scalar> {
 }
 
 /**
- * The p-norm of all tensors together: (Σ |g|ᵖ)^(1/p), or max |g|. Exact to float rounding for elements from 1e-38 to 3e38, where
- * squaring them would give 0 or infinity. NaN if an element is NaN or infinite (order `infinity` may miss a
- * NaN when compiled: maxima of TensorFlow are not consistent in that); a norm above the largest float32 is given as that.
+ * The p-norm of all tensors together, (Σ |g|ᵖ)^(1/p) or max |g|, and of each. With `unscale` exact to float rounding for elements from 1e-38 to
+ * 3e38, where squaring them would give 0 or infinity; NaN if an element is NaN or infinite (order `infinity` may miss a NaN when compiled:
+ * maxima of TensorFlow are not consistent in that).
  */
-export function globalNorm(grads: Tensors, p: NormOrder): Scalar {
-  const norm = scaledNorm(Object.values(grads), p)
-  return unscale(norm, norm.scaled)
-}
-
 export function scaledNorm(tensors: readonly Tensor[], p: NormOrder): ScaledNorm {
   const largestEach = tf.stack(tensors.map(largestOf)) as Tensor1D // stacks scalars
   const largest = tf.max<Scalar>(largestEach)

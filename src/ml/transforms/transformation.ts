@@ -6,8 +6,6 @@ import type { Shaped } from '../optimizers/optimizer.js'
 export interface TransformationContext {
   /** The weights that the gradients belong to: same names, shapes and order. */
   readonly params: Tensors
-  /** int32 scalar, from 0. */
-  readonly step: Tensor
   /** float32 scalar: the threshold of the mode at this step, see `thresholdAt`. */
   readonly threshold: Tensor
 }

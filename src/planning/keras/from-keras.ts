@@ -1,6 +1,6 @@
 import { LayersModel } from '../../contracts/model.js'
 import { type FieldError, parse } from '../../contracts/parse.js'
-import { EspalierError } from '../../errors.js'
+import { type ErrorCode, EspalierError } from '../../errors.js'
 import { INPUT } from '../layers/connect.js'
 import { inside, type Json, member, type Place, problemAt, refuseOutsized } from './json.js'
 import { layerOf } from './layer.js'
@@ -19,7 +19,8 @@ const MASKED = ['SimpleRNN', 'LSTM', 'GRU', 'Bidirectional', 'TimeDistributed', 
 
 /**
  * The layers of a model that Keras 2 or 3 has written as JSON, in an order in which each follows its inputs. Weights are not in it.
- * @throws SPEC_INVALID with pointers into `/model/topology`, at what we do not have: classes, values, several inputs or outputs.
+ * @throws SPEC_INVALID with pointers into `/model/topology`, at what we do not have: classes, values, several inputs or outputs; SPEC_OUT_OF_RANGE if only
+ * numbers are at fault.
  * @see Chollet et al., Keras, `Model.to_json`.
  */
 export function fromKeras(topology: Json): FromKeras {
@@ -30,7 +31,10 @@ export function fromKeras(topology: Json): FromKeras {
   const nodes = inOrder(read)
   const layers = collect(nodes, ({ value, place }) => layerOf(value, place))
   const parsed = parse(LayersModel, { kind: 'layers', inputShape: read.inputShape, layers: wired(read, nodes, layers) })
-  if (!parsed.ok) throw rejection(parsed.errors.map((error) => inTopology(error, nodes)))
+  if (!parsed.ok) {
+    const errors = parsed.errors.map((error) => inTopology(error, nodes))
+    throw rejection(errors, parsed.isOutOfRange ? 'SPEC_OUT_OF_RANGE' : 'SPEC_INVALID')
+  }
   connectAll(parsed.value, nodes)
   return { ...parsed.value, pointers: nodes.map((node) => node.place.pointer) }
 }
@@ -43,13 +47,19 @@ function dialectOf(topology: Json): 2 | 3 {
 }
 
 function refuseMasks(nodes: readonly KerasNode[]): void {
-  const masking = nodes.find(({ value }) => member(value, 'class_name') === 'Masking')
-  const reading = nodes.find(({ value }) => MASKED.includes(String(member(value, 'class_name'))))
+  const masking = nodes.find((node) => classOf(node) === 'Masking')
+  const reading = nodes.find((node) => MASKED.includes(classOf(node)))
   if (masking && reading)
     throw problemAt(
       masking.place,
-      `${String(member(reading.value, 'class_name'))} would skip masked steps in Keras and does not here; leave Masking out, or write the model as layers, whose masking only zeroes steps`,
+      `${classOf(reading)} would skip masked steps in Keras and does not here; leave Masking out, or write the model as layers, whose masking only zeroes steps`,
     )
+}
+
+/** What is no text is refused with the layer. */
+function classOf({ value }: KerasNode): string {
+  const name = member(value, 'class_name')
+  return typeof name === 'string' ? name : ''
 }
 
 /** Names and inputs as ours; inputs are left out where they are the layer before. */
@@ -93,6 +103,6 @@ function inTopology({ pointer, detail }: FieldError, nodes: readonly KerasNode[]
   return { pointer: (known ? inside(config, key) : config).pointer, detail: `${[field, ...rest].join('/')} ${detail}` }
 }
 
-function rejection(errors: FieldError[]): EspalierError {
-  return new EspalierError('SPEC_INVALID', errors.map(({ detail }) => detail).join('; '), errors)
+function rejection(errors: FieldError[], code: ErrorCode = 'SPEC_INVALID'): EspalierError {
+  return new EspalierError(code, errors.map(({ detail }) => detail).join('; '), errors)
 }

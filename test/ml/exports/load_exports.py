@@ -66,13 +66,18 @@ def compare(folder, name):
     return worst
 
 
-report = {}
-for folder in sorted(Path(sys.argv[1]).iterdir()):
-    report[folder.name] = {}
-    for name in LOADERS:
-        if (folder / name).exists():
-            try:
-                report[folder.name][name] = compare(folder, name)
-            except Exception as error:
-                report[folder.name][name] = f"{type(error).__name__}: {error}"[:2000]
-print(json.dumps(report))
+def main():
+    report = {}
+    for folder in sorted(Path(sys.argv[1]).iterdir()):
+        report[folder.name] = {}
+        for name in LOADERS:
+            if (folder / name).exists():
+                try:
+                    report[folder.name][name] = compare(folder, name)
+                except Exception as error:
+                    report[folder.name][name] = f"{type(error).__name__}: {error}"[:2000]
+    print(json.dumps(report))
+
+
+if __name__ == "__main__":
+    main()

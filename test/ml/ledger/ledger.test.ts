@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { ClippingReport } from '../../../src/contracts/clipping-report.js'
-import { isSeriesName } from '../../../src/contracts/metric.js'
+import { isLayerSeries, isSeriesName } from '../../../src/contracts/metric.js'
 import { parse } from '../../../src/contracts/parse.js'
 import type { Outputs } from '../../../src/ml/engine/types.js'
 import type { LedgerState } from '../../../src/ml/ledger/ledger.js'
@@ -86,6 +86,7 @@ describe('layers', () => {
     const ledger = ledgerOf({ clipping: GLOBAL, steps: 1 })
     ledger.add(0, outputsOf({ tensorNorms: [3, 4, 0, 12], clipScale: 0.5, threshold: 6.5 }))
     expect(ledger.series(0)).toEqual({
+      ...{ gradientNormAfter: 6.5, clipThreshold: 6.5, clipCosine: 1 },
       'clipping.dense-1.norm': 5,
       'clipping.dense-1.normAfter': 2.5,
       'clipping.dense-1.scale': 0.5,
@@ -176,7 +177,8 @@ describe('series', () => {
     const recorded: number[] = []
     for (let step = 0; step < Math.min(steps, 200); step++) {
       ledger.add(step, outputs)
-      if (Object.keys(ledger.series(step)).length > 0) recorded.push(step)
+      if (Object.keys(ledger.series(step)).some(isLayerSeries)) recorded.push(step)
+      expect(ledger.series(step).clipCosine).toBe(1)
     }
     expect(recorded).toEqual(Array.from({ length: Math.ceil(Math.min(steps, 200) / stride) }, (_, i) => i * stride))
     expect(Math.ceil(steps / stride)).toBeLessThanOrEqual(MAX_POINTS)
@@ -185,9 +187,35 @@ describe('series', () => {
   it('have names that the api knows, and are those of the last step only', () => {
     const ledger = ledgerOf({ clipping: GLOBAL, steps: 5 })
     ledger.add(3, outputsOf({ tensorNorms: [1, 1, 1, 1] }))
-    expect(Object.keys(ledger.series(3)).length).toBe(8)
+    // 4 of each of both layers, and gradientNormAfter and clipCosine: there is no threshold.
+    expect(Object.keys(ledger.series(3)).length).toBe(10)
     expect(Object.keys(ledger.series(3)).every(isSeriesName)).toBe(true)
     expect(ledger.series(2)).toEqual({})
+  })
+
+  it('tell of all gradients the norm after clipping, the threshold, and how far they were turned', () => {
+    const ledger = ledgerOf({ clipping: { mode: 'norm', maxNorm: 2 }, steps: 1 })
+    ledger.add(0, outputsOf({ tensorNorms: [4, 3, 0, 2], tensorScales: [0.5, 2 / 3, 1, 1], threshold: 2 }))
+    // After: (2, 2, 0, 2). Turned, for the tensors were shortened by different factors: (4 · 2 + 3 · 2 + 2 · 2) / (√29 · √12)
+    expect(ledger.series(0)).toMatchObject({
+      gradientNormAfter: expect.closeTo(Math.sqrt(12), 6),
+      clipThreshold: 2,
+      clipCosine: expect.closeTo(18 / Math.sqrt(29 * 12), 6),
+      // Of the first layer: (4 · 2 + 3 · 2) / (√25 · √8)
+      'clipping.dense-1.cosine': expect.closeTo(14 / (5 * Math.sqrt(8)), 6),
+      'clipping.dense-3.cosine': 1,
+    })
+    expect(ledger.report(0).layers.map(({ meanCosine }) => meanCosine)).toEqual([
+      expect.closeTo(14 / (5 * Math.sqrt(8)), 6),
+      1,
+    ])
+  })
+
+  it.each([0, Number.POSITIVE_INFINITY])('have no threshold where it is %d', (threshold) => {
+    const ledger = ledgerOf({ clipping: GLOBAL, steps: 1 })
+    ledger.add(0, outputsOf({ tensorNorms: [1, 0, 0, 0], threshold }))
+    expect(ledger.series(0)).not.toHaveProperty('clipThreshold')
+    expect(ledger.report(0).layers[0]?.meanCosine).toBeNull()
   })
 
   it('are only the norms where nothing is clipped', () => {
@@ -233,7 +261,7 @@ describe('a mode that turns gradients', () => {
     ledger.add(0, measured(0.5))
     ledger.add(1, unmeasured)
     ledger.add(2, measured(0.75))
-    expect(Object.keys(ledger.series(2)).length).toBe(12)
+    expect(Object.keys(ledger.series(2)).length).toBe(14)
     ledger.add(3, unmeasured)
     expect(ledger.series(3)).toEqual({
       ...{ 'clipping.dense-1.norm': 5, 'clipping.dense-1.engaged': 1 },

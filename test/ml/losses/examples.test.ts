@@ -2,7 +2,6 @@ import type { Tensor } from '@tensorflow/tfjs-core'
 import { describe, expect, it } from 'vitest'
 import type { LossName, LossOptions } from '../../../src/contracts/loss.js'
 import { tf } from '../../../src/ml/engine/tensorflow.js'
-import { distillation } from '../../../src/ml/losses/divergence.js'
 import { makeLoss } from '../../../src/ml/losses/make-loss.js'
 import { numberOf, tidily } from '../tensors.js'
 
@@ -73,14 +72,3 @@ it('weights multiply, and do not divide by their sum: (4 · 1 + 0 · 9) / 2 = 2'
     const { loss } = makeLoss('mean-squared-error')
     expect(numberOf(loss(tf.tensor2d([[1], [3]]), tf.tensor2d([[0], [0]]), tf.tensor1d([4, 0])))).toBe(2)
   }))
-
-describe('distillation', () => {
-  it('is 0 for logits that differ by a constant, and scaled by the square of the temperature', () =>
-    tidily(() => {
-      const teacher = row([1, 2, 4])
-      expect(numberOf(distillation(3).loss(row([11, 12, 14]), teacher))).toBeCloseTo(0, 5)
-      // softmax((0, 0)) = (½, ½) against (¾, ¼) = softmax(4 · (¼ log 3, 0)): KL = ¾ log 1.5 + ¼ log 0.5, times 4² = 16.
-      const kl = 0.75 * Math.log(1.5) + 0.25 * Math.log(0.5)
-      expect(numberOf(distillation(4).loss(row([0, 0]), row([4 * Math.log(3), 0])))).toBeCloseTo(16 * kl, 5)
-    }))
-})

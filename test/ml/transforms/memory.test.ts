@@ -81,6 +81,15 @@ describe('z-score', () => {
     expect(scalar(spike?.info.threshold)).toBeCloseTo(mean + (2 * 2 * deviation) / z, 5)
   })
 
+  it.each([
+    ['clips a spike after the warm-up', { warmupSteps: 2 }, 1],
+    ['lets it pass in the warm-up', { warmupSteps: 3 }, 0],
+    ['adds epsilon to the deviation: z = 9 / (0.5 + 10) is below 2', { warmupSteps: 2, epsilon: 10 }, 0],
+  ])('%s', (_, fields, clipped) => {
+    const steps = clipSteps(specOf({ mode: 'z-score', zThreshold: 2, ...fields }), norms(0.5, 1.5, 10))
+    expect(scalar(steps[2]?.info.clipped)).toBe(clipped)
+  })
+
   it('never exceeds maxNorm, not even in the warm-up', () =>
     fc.assert(
       fc.property(

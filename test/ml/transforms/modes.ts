@@ -52,8 +52,8 @@ export function clipSteps(
     const params = toTensors(weights)
     const clipping = makeClipping(spec, params, arithmetic)
     let state = tensorsOf(clipping.init(params))
-    return steps.map((values, step) => {
-      const context = { params, step: tf.scalar(step, 'int32'), threshold: tf.scalar(baseThreshold(spec)) }
+    return steps.map((values) => {
+      const context = { params, threshold: tf.scalar(baseThreshold(spec)) }
       const result = clipping.update(toTensors(values), state, context)
       state = result.state
       return { grads: valuesOf(result.grads), info: valuesOf(result.info), state: valuesOf(state) }

@@ -1,14 +1,15 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { tf } from '../../../src/ml/engine/tensorflow.js'
-import { globalNorm, type NormOrder } from '../../../src/ml/transforms/norms.js'
+import type { NormOrder } from '../../../src/ml/transforms/norms.js'
+import { globalNorm } from '../../reference/norm.js'
 import { exactNorm, gradientTrees, numberOf, tidily, toTensors, type Values } from '../tensors.js'
 
 const norm = (values: Values, p: NormOrder) => tidily(() => numberOf(globalNorm(toTensors(values), p)))
 const orders = () => fc.constantFrom<NormOrder>(1, 2, 3, 'infinity')
 const order = (p: NormOrder) => (p === 'infinity' ? Number.POSITIVE_INFINITY : p)
 
-describe('globalNorm', () => {
+describe('the norm of several tensors', () => {
   it('equals the formula in float64 over the whole range of float32', () =>
     fc.assert(
       fc.property(gradientTrees({ min: -36, max: 37 }), orders(), (values, p) => {

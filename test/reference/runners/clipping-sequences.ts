@@ -59,7 +59,7 @@ function begin(mode: ClippingMode, params: Tensors, state?: Tensors) {
       ]),
     )
   const threshold = tf.scalar(baseThreshold(mode))
-  return (grads: Tensors) => clipping.update(grads, initial, { params: grads, step: tf.scalar(0, 'int32'), threshold })
+  return (grads: Tensors) => clipping.update(grads, initial, { params: grads, threshold })
 }
 
 /** Gradients of each step, or just their norms. */

@@ -3,10 +3,8 @@ import { tf } from '../../../src/ml/engine/tensorflow.js'
 import type { Tensors } from '../../../src/ml/engine/types.js'
 import { clipAdaptively, unitAxes } from '../../../src/ml/transforms/adaptive.js'
 import { makeClipping } from '../../../src/ml/transforms/clipping.js'
-import { globalNorm, LARGEST_FLOAT } from '../../../src/ml/transforms/norms.js'
-import { clipPerExample } from '../../../src/ml/transforms/per-example.js'
+import { LARGEST_FLOAT } from '../../../src/ml/transforms/norms.js'
 import { selectionOf } from '../../../src/ml/transforms/selection.js'
-import { clipSpikes } from '../../../src/ml/transforms/spikes.js'
 import { baseThreshold } from '../../../src/ml/transforms/threshold.js'
 import { expectAllClose, expectClose, expectEqual, expectTensorClose, type Tolerance, toleranceOf } from '../compare.js'
 import {
@@ -19,6 +17,8 @@ import {
   type ReferenceCase,
   type ReferenceTensor,
 } from '../json.js'
+import { globalNorm } from '../norm.js'
+import { clipPerExample, clipSpikes } from '../other-clipping.js'
 import { type CaseRunner, type Outcome, passed, passedWith, unsupported } from '../outcome.js'
 import { scalarOf, tensorOf, toTensors } from '../tensors.js'
 import { runClippingSequence } from './clipping-sequences.js'
@@ -81,7 +81,7 @@ export function checkClipping(spec: ClippingMode, { input, expected, tolerance }
 
 /** One step of a mode without memory. */
 export function clip(spec: ClippingMode, grads: Tensors, params = grads) {
-  const context = { params, step: tf.scalar(0, 'int32'), threshold: tf.scalar(baseThreshold(spec)) }
+  const context = { params, threshold: tf.scalar(baseThreshold(spec)) }
   return makeClipping(spec, grads).update(grads, {}, context)
 }
 
@@ -107,7 +107,7 @@ function checkAdaptive({ input, params, expected, tolerance }: ReferenceCase): O
   const { grads: clipped } = clipAdaptively(selectionOf(EVERYWHERE, grads), asNumber(params.eps), axesOf).update(
     grads,
     {},
-    { params: toTensors(asTensors(input.weights)), step: tf.scalar(0, 'int32'), threshold },
+    { params: toTensors(asTensors(input.weights)), threshold },
   )
   expectTensors(clipped, asTensors(exact.grads), toleranceOf(tolerance))
   const isOwn = Object.entries(grads).every(([name, { shape }]) => `${unitAxes(name, shape)}` === `${axesOf(name)}`)

@@ -1,16 +1,16 @@
 import type { Tensor, Tensor1D } from '@tensorflow/tfjs-core'
-import { tf } from '../engine/tensorflow.js'
-import type { Tensors } from '../engine/types.js'
-import { unscale } from './norms.js'
-import { clipFactors } from './scaling.js'
+import { tf } from '../../src/ml/engine/tensorflow.js'
+import type { Tensors } from '../../src/ml/engine/types.js'
+import { unscale } from '../../src/ml/transforms/norms.js'
+import { clipFactors } from '../../src/ml/transforms/scaling.js'
+import { tensorOf } from './tensors.js'
 
 const LARGE = 2 ** 40
 const SHIFT = 2 ** 80
 
 /**
  * Clips the gradient of every example by its own global norm and adds them up: Σᵢ gᵢ · min(1, maxNorm / ‖gᵢ‖₂), as in DP-SGD without
- * its noise. `grads`: one gradient an example, `[batch, …shape of the weight]`. Not a mode of a job: a training step computes the
- * gradient of the mean over the batch, which is cheaper by about the size of the batch.
+ * its noise. `grads`: one gradient an example, `[batch, …shape of the weight]`.
  * Returns the sums `[…shape of the weight]`, the norms [batch] before clipping, and how many of them exceeded the bound.
  * @see Abadi et al., "Deep learning with differential privacy", 2016.
  */
@@ -30,6 +30,26 @@ export function clipPerExample(grads: Tensors, maxNorm: number) {
     sums: Object.fromEntries(sums) satisfies Tensors,
     norms: unscale(norms, norms.scaled) as Tensor1D, // one for each example
     clipped: tf.sum(clipped),
+  }
+}
+
+/**
+ * SPAM's clipping of spikes: g ← sign(g) · √(θ · v) where g² > θ · v, v being the optimizer's second moment of the element. An element
+ * without one yet (v = 0) is left alone.
+ * `secondMoments`: names and shapes of `grads`; θ > 0, in the paper 5000. Returns float32 scalar `elements`, how many were clipped.
+ * @see Huang et al., "SPAM: spike-aware Adam with momentum reset for stable LLM training", 2025.
+ */
+export function clipSpikes(grads: Tensors, secondMoments: Tensors, theta: number) {
+  const tensors = Object.entries(grads).map(([name, grad]) => {
+    const moment = tensorOf(secondMoments, name)
+    // Compared by the root: the square of a spike may overflow.
+    const limit = tf.where(tf.greater(moment, 0), tf.sqrt(tf.mul(moment, theta)), Number.POSITIVE_INFINITY)
+    const clipped = tf.maximum(tf.minimum(grad, limit), tf.neg(limit))
+    return { name, clipped, elements: tf.sum(tf.cast(tf.greater(tf.abs(grad), limit), 'float32')) }
+  })
+  return {
+    grads: Object.fromEntries(tensors.map(({ name, clipped }) => [name, clipped])) satisfies Tensors,
+    elements: tf.addN(tensors.map(({ elements }) => elements)),
   }
 }
 

@@ -1,0 +1,298 @@
+import { strToU8, zipSync } from 'fflate'
+import h5wasm from 'h5wasm'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { encodeSafetensors, type StoredTensors } from '../../src/formats/safetensors.js'
+import { createDataset, form, postJob, problemOf, specFor } from './answers.js'
+import { type Scene, startScene } from './scene.js'
+
+const floats = (shape: number[], fill = 0.5) => ({
+  type: 'float32' as const,
+  shape,
+  values: new Float32Array(shape.reduce((one, other) => one * other, 1)).fill(fill),
+})
+const TENSORS: StoredTensors = { 'output/kernel': floats([2, 3]), 'output/bias': floats([3]) }
+const TOPOLOGY = { kind: 'layers', inputShape: [2], layers: [{ type: 'dense', name: 'output', units: 3 }] }
+const KERAS = {
+  class_name: 'Sequential',
+  config: {
+    layers: [
+      { class_name: 'InputLayer', config: { batch_shape: [null, 2] } },
+      { class_name: 'Dense', config: { name: 'output', units: 3 } },
+    ],
+  },
+}
+const json = (value: unknown) => strToU8(JSON.stringify(value))
+
+let scene: Scene
+let datasetId: string
+beforeAll(async () => {
+  scene = await startScene()
+  datasetId = await createDataset(scene)
+})
+afterAll(() => scene?.close())
+
+function upload(file: Uint8Array, fields: Record<string, string> = {}, headers: Record<string, string> = {}) {
+  const body = form([
+    ...Object.entries(fields).map(([name, value]) => ({ name, value })),
+    { name: 'file', value: file, fileName: 'net.bin' },
+  ])
+  return scene.app.inject({
+    method: 'POST',
+    url: '/v1/models',
+    payload: body.payload,
+    headers: { ...scene.auth, ...body.headers, ...headers },
+  })
+}
+const topology = { topology: JSON.stringify(TOPOLOGY) }
+const call = (method: 'GET' | 'DELETE', url: string, headers = scene.auth) =>
+  scene.app.inject({ method, url, headers: { ...headers } })
+
+/** An HDF5 file as `write` makes it. */
+async function h5(write: (file: InstanceType<typeof h5wasm.File>) => void): Promise<Uint8Array> {
+  const { FS } = await h5wasm.ready
+  const file = new h5wasm.File('test.h5', 'w')
+  write(file)
+  file.close()
+  const bytes = FS.readFile('test.h5')
+  FS.unlink('test.h5')
+  return bytes
+}
+const keras = async (write: Parameters<typeof h5>[0], config: unknown = KERAS) =>
+  zipSync({ 'config.json': json(config), 'model.weights.h5': await h5(write) })
+const dense = (file: InstanceType<typeof h5wasm.File>, kernel: number[], dtype = '<f4') => {
+  for (const group of ['layers', 'layers/dense', 'layers/dense/vars']) file.create_group(group)
+  const data = dtype === '<f4' ? new Float32Array(kernel) : new Float64Array(kernel)
+  file.create_dataset({ name: 'layers/dense/vars/0', data, shape: [2, 3], dtype })
+  file.create_dataset({ name: 'layers/dense/vars/1', data: new Float32Array(3), shape: [3], dtype: '<f4' })
+}
+const SIX = [1, 2, 3, 4, 5, 6]
+const tfjs = (weights: unknown[], paths: unknown[] = ['w.bin'], bytes = 36) =>
+  zipSync({
+    'model.json': json({ modelTopology: KERAS, weightsManifest: [{ paths, weights }] }),
+    'w.bin': new Uint8Array(bytes),
+  })
+const ENTRIES = [
+  { name: 'output/kernel', shape: [2, 3], dtype: 'float32' },
+  { name: 'output/bias', shape: [3], dtype: 'float32' },
+]
+
+describe('POST /v1/models', () => {
+  it.each([
+    ['safetensors', async () => encodeSafetensors(TENSORS), topology],
+    ['safetensors', async () => encodeSafetensors(TENSORS), { topology: JSON.stringify(KERAS) }],
+    ['keras', () => keras((file) => dense(file, SIX)), {}],
+    ['tfjs', async () => tfjs(ENTRIES), {}],
+  ])('takes %s', async (format, file, fields) => {
+    const response = await upload(await file(), fields)
+    expect(response.statusCode).toBe(202)
+    const model = response.json()
+    expect(model).toMatchObject({
+      format,
+      name: 'net.bin',
+      parameters: 9,
+      model: { inputShape: [2], layers: [{ name: 'output', units: 3 }] },
+    })
+    expect((await call('GET', `/v1/models/${model.id}`)).json()).toEqual(model)
+    expect((await call('GET', '/v1/models?limit=1')).json().data).toEqual([model])
+    problemOf(await call('GET', `/v1/models/${model.id}`, scene.otherAuth), 404, 'MODEL_NOT_FOUND')
+    const job = await postJob(scene, specFor(datasetId, { model: { kind: 'artifact', modelId: model.id } }))
+    expect(job.json()).toMatchObject({ status: 'queued', spec: { normalization: 'standardize' } })
+    const claim = await scene.attempts.claim(job.json().id, 'worker', 60_000)
+    expect(claim?.startFrom).toMatchObject({
+      model: model.model,
+      weights: { key: `models/${model.id}.safetensors`, sha256: model.sha256 },
+    })
+    problemOf(await call('DELETE', `/v1/models/${model.id}`), 409, 'MODEL_IN_USE')
+    if (claim) await scene.attempts.cancel(claim)
+    expect((await call('DELETE', `/v1/models/${model.id}`)).statusCode).toBe(204)
+    problemOf(await call('DELETE', `/v1/models/${model.id}`), 404, 'MODEL_NOT_FOUND')
+    expect(await scene.store.size(`models/${model.id}.safetensors`)).toBeNull()
+  })
+
+  it('with the same key and file gives the first answer and keeps one object', async () => {
+    const send = () => upload(encodeSafetensors(TENSORS), topology, { 'idempotency-key': 'once' })
+    const [first, second] = [await send(), await send()]
+    expect(second.json()).toEqual(first.json())
+    expect(second.headers['idempotency-replayed']).toBe('true')
+    expect(await scene.database.prisma.model.count({ where: { deletedAt: null } })).toBe(1)
+  })
+
+  const bomb = () => {
+    const zip = zipSync({ 'model.json': new Uint8Array(2 ** 20), 'w.bin': new Uint8Array(1) })
+    return zip
+  }
+  const nested = `${'{"a":'.repeat(500)}1${'}'.repeat(500)}`
+  it.each<[string, () => Uint8Array | Promise<Uint8Array>, Record<string, string>, RegExp]>([
+    ['no archive and no topology', () => encodeSafetensors(TENSORS), {}, /needs the layers: give them in topology/],
+    ['garbage', () => strToU8('garbage'.repeat(20)), topology, /header of \d+ bytes does not fit/],
+    ['a damaged archive', () => tfjs(ENTRIES).slice(0, 100), {}, /not a zip archive that can be read/],
+    [
+      'a name that leads elsewhere',
+      () => zipSync({ '../model.json': json(1) }),
+      {},
+      /a file called "\.\.\/model\.json"/,
+    ],
+    [
+      'a weight file elsewhere',
+      () => tfjs(ENTRIES, ['../../etc/passwd']),
+      {},
+      /names the file "\.\.\/\.\.\/etc\/passwd", which is not in the archive/,
+    ],
+    ['an archive that unpacks to too much', bomb, {}, /unpacks to more than 200000 bytes/],
+    [
+      'a missing tensor',
+      () => encodeSafetensors({ 'output/bias': floats([3]) }),
+      topology,
+      /output\/kernel is missing/,
+    ],
+    [
+      'a tensor too many',
+      () => encodeSafetensors({ ...TENSORS, 'x/y': floats([1]) }),
+      topology,
+      /no layer has the tensor x\/y/,
+    ],
+    [
+      'another shape',
+      () => encodeSafetensors({ ...TENSORS, 'output/kernel': floats([3, 2]) }),
+      topology,
+      /output\/kernel is \[3, 2\], and the layers say \[2, 3\]/,
+    ],
+    [
+      'NaN',
+      () => encodeSafetensors({ ...TENSORS, 'output/bias': floats([3], Number.NaN) }),
+      topology,
+      /output\/bias, element 0 in row-major order, is NaN/,
+    ],
+    [
+      'another type',
+      () => encodeSafetensors({ ...TENSORS, 'output/bias': { type: 'int32', shape: [3], values: new Int32Array(3) } }),
+      topology,
+      /output\/bias is int32/,
+    ],
+    [
+      'a truncated tensor',
+      () => encodeSafetensors(TENSORS).slice(0, -4),
+      topology,
+      /beyond the end of the file|do not fit/,
+    ],
+    [
+      'a huge shape',
+      () => tfjs([{ name: 'output/kernel', shape: [2 ** 40, 2 ** 40], dtype: 'float32' }]),
+      {},
+      /lies beyond the end/,
+    ],
+    ['too few bytes', () => tfjs(ENTRIES, ['w.bin'], 30), {}, /output\/bias lies beyond the end/],
+    ['too many bytes', () => tfjs(ENTRIES, ['w.bin'], 40), {}, /4 bytes that belong to no tensor/],
+    ['a tensor twice', () => tfjs([ENTRIES[0], ENTRIES[0]], ['w.bin'], 48), {}, /has output\/kernel twice/],
+    [
+      'infinite weights in Keras',
+      () => keras((file) => dense(file, [1, 2, 3, 4, 5, Number.POSITIVE_INFINITY])),
+      {},
+      /output\/kernel, element 5 in row-major order, is Infinity/,
+    ],
+    [
+      'float64 in Keras',
+      () => keras((file) => dense(file, SIX, '<d')),
+      {},
+      /output\/kernel is "<d"; weights are float32/,
+    ],
+    [
+      'no weights in Keras',
+      () => keras((file) => file.create_group('layers')),
+      {},
+      /output\/kernel is missing: model.weights.h5 has no layers\/dense\/vars\/0/,
+    ],
+    [
+      'garbage for HDF5',
+      () => zipSync({ 'config.json': json(KERAS), 'model.weights.h5': strToU8('garbage') }),
+      {},
+      /not an HDF5 file that can be read/,
+    ],
+    [
+      'an external link',
+      () =>
+        keras((file) => {
+          for (const group of ['layers', 'layers/dense', 'layers/dense/vars']) file.create_group(group)
+          file.create_external_link('/etc/passwd', 'x', 'layers/dense/vars/0')
+        }),
+      {},
+      /is a ExternalLink and not a dataset/,
+    ],
+    [
+      'a Lambda layer',
+      () =>
+        keras(() => undefined, {
+          ...KERAS,
+          config: { layers: [KERAS.config.layers[0], { class_name: 'Lambda', config: {} }] },
+        }),
+      {},
+      /a Lambda layer holds code/,
+    ],
+    [
+      'an unknown layer',
+      () =>
+        keras(() => undefined, {
+          ...KERAS,
+          config: { layers: [KERAS.config.layers[0], { class_name: 'Capsule', config: {} }] },
+        }),
+      {},
+      /"Capsule" is not supported/,
+    ],
+    [
+      'nested JSON',
+      () => zipSync({ 'config.json': strToU8(nested), 'model.weights.h5': new Uint8Array(1) }),
+      {},
+      /nested more than 32 levels/,
+    ],
+    [
+      '__proto__',
+      () =>
+        zipSync({
+          'config.json': strToU8('{"class_name":"Sequential","__proto__":{}}'),
+          'model.weights.h5': new Uint8Array(1),
+        }),
+      {},
+      /'__proto__' is no key of Keras/,
+    ],
+    [
+      'layers far too large',
+      () => encodeSafetensors(TENSORS),
+      {
+        topology: JSON.stringify({
+          ...TOPOLOGY,
+          layers: [
+            { type: 'dense', units: 65536 },
+            { type: 'dense', units: 65536 },
+          ],
+        }),
+      },
+      /at most 100000000 are allowed/,
+    ],
+  ])('refuses %s, and leaves nothing', async (_, file, fields, says) => {
+    const rows = await scene.database.prisma.model.count()
+    const problem = problemOf(await upload(await file(), fields), 422, 'MODEL_FILE_INVALID')
+    expect(problem.errors).toEqual([{ pointer: '/file', detail: expect.stringMatching(says) }])
+    expect(await scene.database.prisma.model.count()).toBe(rows)
+  })
+
+  it.each([
+    ['topology that is no JSON', { topology: '{' }, 422, '/topology'],
+    [
+      'an unknown layer type',
+      { topology: JSON.stringify({ ...TOPOLOGY, layers: [{ type: 'lambda' }] }) },
+      422,
+      '/topology/layers/0/type',
+    ],
+    ['an unknown field', { colour: 'red' }, 400, '/colour'],
+  ])('refuses %s', async (_, fields, status, pointer) => {
+    const answer = await upload(encodeSafetensors(TENSORS), fields)
+    const problem = problemOf(answer, status, status === 400 ? 'REQUEST_INVALID' : 'MODEL_FILE_INVALID')
+    expect(problem.errors?.map((error) => error.pointer)).toEqual([pointer])
+  })
+
+  it('refuses a file beyond the limit, and a body that is no form', async () => {
+    problemOf(await upload(new Uint8Array(200_001), topology), 413, 'BODY_TOO_LARGE')
+    const answer = await scene.app.inject({ method: 'POST', url: '/v1/models', headers: scene.auth, payload: {} })
+    expect(answer.statusCode).toBe(415)
+  })
+})
