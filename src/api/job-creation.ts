@@ -17,7 +17,7 @@ export async function planJob(context: Context, projectId: string, spec: Trainin
 }
 
 /**
- * Creates the job of a spec that can be planned. A request that comes again after its dataset was deleted still gets its first answer.
+ * Creates the job of a spec that can be planned. A request that comes again after its dataset or uploaded model was deleted still gets its first answer.
  * @throws SPEC_INVALID, SPEC_OUT_OF_RANGE, IDEMPOTENCY_MISMATCH
  */
 export async function createJob(
@@ -27,9 +27,11 @@ export async function createJob(
   idempotency: IdempotencyKey | undefined,
 ): Promise<{ job: TrainingJob; replayed: boolean }> {
   const dataset = await context.datasets.get(projectId, spec.datasetId)
-  // Without a dataset nothing can be created: either there is an earlier answer, or it is refused.
-  const start = dataset && (await findStart(context, projectId, spec.model))
-  const filled = dataset === null ? spec : planTrainingJob(spec, dataset.schema, start).spec
+  // Without a dataset or model nothing can be created: either there is an earlier answer, or it is refused.
+  const isMissing = dataset === null || (await isModelGone(context, projectId, spec))
+  const filled = isMissing
+    ? spec
+    : planTrainingJob(spec, dataset.schema, await findStart(context, projectId, spec.model)).spec
   try {
     return await context.trainingJobs.create(projectId, filled, idempotency)
   } catch (error) {
@@ -37,6 +39,11 @@ export async function createJob(
     if (error instanceof EspalierError && error.code === 'DATASET_NOT_FOUND') throw noSuchDataset(spec.datasetId)
     throw error
   }
+}
+
+async function isModelGone({ models }: Context, projectId: string, { model }: TrainingJobSpec): Promise<boolean> {
+  if (model.kind !== 'artifact' || model.modelId === undefined || model.jobId !== undefined) return false
+  return (await models.get(projectId, model.modelId)) === null
 }
 
 function noSuchDataset(id: string): EspalierError {

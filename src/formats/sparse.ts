@@ -71,7 +71,7 @@ export function decodeSparse(bytes: Uint8Array, maxBytes = MAX_UNPACKED_BYTES): 
   }
   let left = maxBytes - tensors.reduce((sum, [, { values }]) => sum + values.byteLength, 0)
   for (const [name, fields] of said) {
-    if (name in stored) throw new FormatError(`tensor ${name} is stored twice`)
+    if (Object.hasOwn(stored, name)) throw new FormatError(`tensor ${name} is stored twice`)
     const tensor = unpack(name, fields, parts.get(name) ?? {}, left)
     left -= tensor.values.byteLength
     tensors.push([name, tensor])

@@ -27,9 +27,10 @@ export async function readHdf5(
   const worker = new Worker(entry(), { workerData: request, execArgv: [], stdout: true, stderr: true })
   worker.stderr.resume()
   worker.stdout.resume()
-  const timer = setTimeout(() => void worker.terminate(), limitMs)
+  let timer: NodeJS.Timeout | undefined
   try {
     const answer = await new Promise<Answer>((resolve) => {
+      timer = setTimeout(() => resolve({ refused: tooSlow(limitMs) }), limitMs)
       worker.once('message', resolve)
       worker.once('error', () => resolve({ refused: NOT_HDF5 }))
       worker.once('exit', () => resolve({ refused: NOT_HDF5 }))
@@ -40,6 +41,10 @@ export async function readHdf5(
     clearTimeout(timer)
     await worker.terminate()
   }
+}
+
+function tooSlow(limitMs: number): string {
+  return `${NOT_HDF5}: it took longer than ${limitMs / 1000} seconds`
 }
 
 /** Threads run the build: beside this file when it is built itself, in `dist` when this file runs from its source, as it does under the tests. */

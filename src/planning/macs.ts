@@ -3,7 +3,7 @@ import type { LayerDescription } from './shapes.js'
 
 /**
  * Multiplications and additions of a layer for one example: every element of a kernel once for each place where it is applied. Biases,
- * normalization, activations and look-ups in embeddings are not counted; Torch-Pruning counts the first two as well.
+ * normalization, activations and look-ups in embeddings are not counted; Torch-Pruning counts the first three, and pooling.
  */
 export function macsOf(layer: LayerDescription): number {
   return Object.entries(layer.weights).reduce(

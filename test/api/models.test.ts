@@ -66,6 +66,29 @@ const dense = (file: InstanceType<typeof h5wasm.File>, kernel: number[], dtype =
   file.create_dataset({ name: 'layers/dense/vars/1', data: new Float32Array(3), shape: [3], dtype: '<f4' })
 }
 const SIX = [1, 2, 3, 4, 5, 6]
+/** A dataset whose one compressed chunk is damaged: the file is whole, and reading fails. */
+async function damagedChunk(): Promise<Uint8Array> {
+  const bytes = await h5((file) => {
+    for (const group of ['layers', 'layers/dense', 'layers/dense/vars']) file.create_group(group)
+    file.create_dataset({
+      name: 'layers/dense/vars/0',
+      ...{ data: new Float32Array(SIX), shape: [2, 3], dtype: '<f4', chunks: [2, 3], compression: 'gzip' },
+    })
+    file.create_dataset({ name: 'layers/dense/vars/1', data: new Float32Array(3), shape: [3], dtype: '<f4' })
+  })
+  const begin = Buffer.from(bytes).indexOf(Buffer.from([0x78, 0x5e]))
+  if (begin < 0) throw new Error('the chunk is not where zlib begins')
+  return bytes.fill(0xff, begin, begin + 8)
+}
+/** The archive with two bytes of an entry of its directory, or of its end, written over. */
+function patched(zip: Uint8Array, signature: number, at: number, value: number): Uint8Array {
+  const view = new DataView(zip.buffer, zip.byteOffset, zip.byteLength)
+  const begin = [...zip.keys()].find((place) => place + 4 <= zip.length && view.getUint32(place, true) === signature)
+  if (begin === undefined) throw new Error('the archive has no such part')
+  view.setUint16(begin + at, value, true)
+  return zip
+}
+const [DIRECTORY, END] = [0x02014b50, 0x06054b50]
 const tfjs = (weights: unknown[], paths: unknown[] = ['w.bin'], bytes = 36) =>
   zipSync({
     'model.json': json({ modelTopology: KERAS, weightsManifest: [{ paths, weights }] }),
@@ -109,12 +132,41 @@ describe('POST /v1/models', () => {
     expect(await scene.store.size(`models/${model.id}.safetensors`)).toBeNull()
   })
 
+  it('takes a topology that is sent as JSON', async () => {
+    const part = (name: string, more: string) => `--x\r\ncontent-disposition: form-data; name="${name}"${more}\r\n\r\n`
+    const payload = Buffer.concat([
+      Buffer.from(`${part('topology', '\r\ncontent-type: application/json')}${JSON.stringify(TOPOLOGY)}\r\n`),
+      Buffer.from(part('file', '; filename="net.safetensors"')),
+      encodeSafetensors(TENSORS),
+      Buffer.from('\r\n--x--\r\n'),
+    ])
+    const headers = { ...scene.auth, 'content-type': 'multipart/form-data; boundary=x' }
+    const answer = await scene.app.inject({ method: 'POST', url: '/v1/models', headers, payload })
+    expect(answer.statusCode).toBe(202)
+    expect((await call('DELETE', `/v1/models/${answer.json().id}`)).statusCode).toBe(204)
+  })
+
   it('with the same key and file gives the first answer and keeps one object', async () => {
     const send = () => upload(encodeSafetensors(TENSORS), topology, { 'idempotency-key': 'once' })
     const [first, second] = [await send(), await send()]
     expect(second.json()).toEqual(first.json())
     expect(second.headers['idempotency-replayed']).toBe('true')
     expect(await scene.database.prisma.model.count({ where: { deletedAt: null } })).toBe(1)
+  })
+
+  it('a job from it that is asked for again after it was deleted gets the first answer, and no other does', async () => {
+    const { id } = (await upload(encodeSafetensors(TENSORS), topology)).json()
+    const spec = specFor(datasetId, { model: { kind: 'artifact', modelId: id } })
+    const post = (key: string) => postJob(scene, spec, { 'idempotency-key': key })
+    const first = await post('job-once')
+    const cancel = `/v1/training-jobs/${first.json().id}/cancel`
+    await scene.app.inject({ method: 'POST', url: cancel, headers: scene.auth })
+    expect((await call('DELETE', `/v1/models/${id}`)).statusCode).toBe(204)
+    expect((await post('job-once')).json()).toEqual(first.json())
+    const jobs = await scene.database.prisma.trainingJob.count()
+    const problem = problemOf(await post('job-again'), 422, 'SPEC_INVALID')
+    expect(problem.errors).toEqual([{ pointer: '/model/modelId', detail: expect.stringMatching(/there is no model/) }])
+    expect(await scene.database.prisma.trainingJob.count()).toBe(jobs)
   })
 
   const bomb = () => {
@@ -139,6 +191,79 @@ describe('POST /v1/models', () => {
       /names the file "\.\.\/\.\.\/etc\/passwd", which is not in the archive/,
     ],
     ['an archive that unpacks to too much', bomb, {}, /unpacks to more than 200000 bytes/],
+    [
+      'a file longer than its archive says',
+      () => patched(tfjs(ENTRIES), DIRECTORY, 24, 5),
+      {},
+      /model\.json cannot be unpacked to the 5 bytes/,
+    ],
+    [
+      'a file shorter than its archive says',
+      () => patched(tfjs(ENTRIES), DIRECTORY, 24, 5000),
+      {},
+      /model\.json is not as long as/,
+    ],
+    ['another checksum', () => patched(tfjs(ENTRIES), DIRECTORY, 16, 1), {}, /the checksum of model\.json is another/],
+    ['an encrypted file', () => patched(tfjs(ENTRIES), DIRECTORY, 8, 1), {}, /model\.json is encrypted/],
+    ['files that overlap', () => patched(tfjs(ENTRIES), DIRECTORY, 20, 60_000), {}, /its files overlap/],
+    ['a file that is not there', () => patched(tfjs(ENTRIES), DIRECTORY, 42, 7), {}, /is not where the directory says/],
+    ['a directory that ends early', () => patched(tfjs(ENTRIES), END, 10, 900), {}, /its directory ends early/],
+    ['ZIP64', () => patched(tfjs(ENTRIES), END, 10, 0xffff), {}, /the archive is ZIP64/],
+    [
+      'more files than a model has',
+      () => zipSync(Object.fromEntries(Array.from({ length: 1001 }, (_, at) => [`f${at}`, new Uint8Array()]))),
+      {},
+      /has 1001 files; at most 1000/,
+    ],
+    ['a weight file named twice', () => tfjs(ENTRIES, ['w.bin', 'w.bin']), {}, /names the file "w\.bin" twice/],
+    [
+      'a type that is an object',
+      () => tfjs([{ ...ENTRIES[0], dtype: { toString: 1, valueOf: 1 } }]),
+      {},
+      /output\/kernel is of no named type/,
+    ],
+    [
+      'a class that is an object',
+      () =>
+        keras(() => undefined, {
+          ...KERAS,
+          config: { layers: [KERAS.config.layers[0], { class_name: { toString: 1 } }] },
+        }),
+      {},
+      /layers\/1\/class_name: is required/,
+    ],
+    [
+      'a group of no layer in Keras',
+      () =>
+        keras((file) => {
+          dense(file, SIX)
+          file.create_group('layers/dense_1')
+        }),
+      {},
+      /layers\/dense_1 in model\.weights\.h5 belongs to no layer/,
+    ],
+    [
+      'a variable too many in Keras',
+      () =>
+        keras((file) => {
+          dense(file, SIX)
+          file.create_dataset({ name: 'layers/dense/vars/7', data: new Float32Array(1), shape: [1], dtype: '<f4' })
+        }),
+      {},
+      /layers\/dense\/vars\/7 .* is no variable of the layer output, which has 2/,
+    ],
+    [
+      'weights in Keras that cannot be read',
+      async () => zipSync({ 'config.json': json(KERAS), 'model.weights.h5': await damagedChunk() }),
+      {},
+      /output\/kernel cannot be read/,
+    ],
+    [
+      'a tensor with a very long name',
+      () => encodeSafetensors({ ...TENSORS, ['x'.repeat(5000)]: floats([1]) }),
+      topology,
+      /^no layer has the tensor x{900,980}…$/,
+    ],
     [
       'a missing tensor',
       () => encodeSafetensors({ 'output/bias': floats([3]) }),
@@ -283,15 +408,26 @@ describe('POST /v1/models', () => {
       422,
       '/topology/layers/0/type',
     ],
+    ['a topology beyond its limit', { topology: `${' '.repeat(2 ** 20)}1` }, 413, '/topology'],
     ['an unknown field', { colour: 'red' }, 400, '/colour'],
   ])('refuses %s', async (_, fields, status, pointer) => {
     const answer = await upload(encodeSafetensors(TENSORS), fields)
-    const problem = problemOf(answer, status, status === 400 ? 'REQUEST_INVALID' : 'MODEL_FILE_INVALID')
+    const codes = { 400: 'REQUEST_INVALID', 413: 'BODY_TOO_LARGE', 422: 'MODEL_FILE_INVALID' }
+    const problem = problemOf(answer, status, codes[status as keyof typeof codes]) // one of those in the table
     expect(problem.errors?.map((error) => error.pointer)).toEqual([pointer])
   })
 
   it('refuses a file beyond the limit, and a body that is no form', async () => {
     problemOf(await upload(new Uint8Array(200_001), topology), 413, 'BODY_TOO_LARGE')
+    // Told by its length before it is sent.
+    const headers = {
+      ...scene.auth,
+      'content-type': 'multipart/form-data; boundary=x',
+      'content-length': '99999999999',
+    }
+    const early = await scene.app.inject({ method: 'POST', url: '/v1/models', headers })
+    problemOf(early, 413, 'BODY_TOO_LARGE')
+    expect(early.headers.connection).toBe('close')
     const answer = await scene.app.inject({ method: 'POST', url: '/v1/models', headers: scene.auth, payload: {} })
     expect(answer.statusCode).toBe(415)
   })

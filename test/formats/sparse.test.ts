@@ -54,6 +54,13 @@ describe('sparse', () => {
     expect(metadata).toEqual({ format: 'espalier-sparse-2', 'encoding:w': '{"encoding":"bitmap","shape":[100]}' })
   })
 
+  it('knows tensors by names that JavaScript has members of', () => {
+    const zeros = {
+      constructor: { type: 'float32', shape: [1000], values: new Float32Array(1000).fill(1, 0, 3) },
+    } as const
+    expect(decodeSparse(encodeSparse(zeros))).toEqual(zeros)
+  })
+
   it('leaves a tensor without zeros as it is', () => {
     const { tensors } = decodeSafetensors(encodeSparse({ w: weights(10, 10) }))
     expect(Object.keys(tensors)).toEqual(['w'])

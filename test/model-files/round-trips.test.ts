@@ -9,6 +9,7 @@ import type { ModelCard } from '../../src/ml/exports/card.js'
 import { encodeKeras } from '../../src/ml/exports/keras-archive.js'
 import { encodeTfjs, TFJS_WEIGHTS } from '../../src/ml/exports/tfjs.js'
 import { buildModel } from '../../src/ml/models/model.js'
+import { readHdf5 } from '../../src/model-files/hdf5.js'
 import { readKerasArchive } from '../../src/model-files/keras-archive.js'
 import { readSafetensorsModel } from '../../src/model-files/model-file.js'
 import { readTfjsArchive } from '../../src/model-files/tfjs.js'
@@ -59,5 +60,15 @@ describe('a model that was written and is read again gives the same', () => {
     if (!topology.ok) throw new Error(JSON.stringify(topology.errors))
     const { model, weights } = readSafetensorsModel(encodeWeights(each.weights), topology.value)
     expect(predict(model, weights, each.input)).toEqual(predict(each.model, each.weights, each.input))
+  })
+})
+
+describe('a file of weights with which the library does not end in time', () => {
+  it('is refused, and its thread ends', async () => {
+    const threads = () => process.getActiveResourcesInfo().filter((name) => name === 'MessagePort').length
+    const before = threads()
+    const reading = readHdf5(new Uint8Array(2 ** 20), { groups: [], variables: [] }, 1)
+    await expect(reading).rejects.toThrow(/took longer than 0.001 seconds/)
+    expect(threads()).toBe(before)
   })
 })
