@@ -20,7 +20,7 @@ export interface PruningSettings {
 export interface PeerPruning {
   readonly name: string
   readonly parameters: BothSizes
-  /** As it counts them itself: with biases, normalization and pooling. */
+  /** As it counts them itself: with biases, normalization, activations and pooling. */
   readonly macs: BothSizes
   readonly latency: readonly Latency[]
 }
@@ -53,12 +53,17 @@ const PROCESSES = [
 export function startPruningPeers(root: string): PruningPeer[] {
   if (!hasPeers(root)) return []
   return PROCESSES.flatMap(({ environment, suffix }) => {
-    const child = startChild<Answer>(root, 'torch_pruning_peer.py', { ...environment, ...process.env })
+    // Started by its first question: importing PyTorch would slow down what Espalier measures before.
+    let child: Child<Answer> | null = null
+    const started = () => {
+      child ??= startChild<Answer>(root, 'torch_pruning_peer.py', { ...environment, ...process.env })
+      return child
+    }
     return VARIANTS.map(({ variant, name }) => ({
       name: name + suffix,
       measure: (model: BenchModel, settings: PruningSettings) =>
-        measure(child, { variant, name: name + suffix }, model, settings),
-      close: () => child.close(),
+        measure(started(), { variant, name: name + suffix }, model, settings),
+      close: () => child?.close(),
     }))
   })
 }
