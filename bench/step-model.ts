@@ -26,7 +26,8 @@ const runners = makeEspalierRunners()
 try {
   const suited = peers.filter(({ suits }) => suits?.(model) ?? true)
   const result = await compare(model, { ...runners, peers: suited, rounds: Number(rounds) })
-  process.send?.({ result, engine: engineInfo() } satisfies Measured)
+  const measured: Measured = { result, engine: engineInfo() }
+  await new Promise((sent) => process.send?.(measured, sent))
 } finally {
   for (const runner of [...Object.values(runners), ...peers]) runner.close()
   process.disconnect()
