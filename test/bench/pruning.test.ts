@@ -1,13 +1,6 @@
-import { afterAll, describe, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { judgeGoal, measurePruning, PRUNED_MODELS, type PruningResult } from '../../bench/pruning.js'
-import { startPruningPeers } from '../../bench/pruning-peer.js'
 import type { Latency } from '../../src/contracts/pruning-report.js'
-import { pythonWith } from '../support/python.js'
-
-const peers = pythonWith('torch', 'torch_pruning') === null ? [] : startPruningPeers(process.cwd())
-afterAll(() => {
-  for (const peer of peers) peer.close()
-})
 
 function modelOf(key: string) {
   const model = PRUNED_MODELS[key]
@@ -15,12 +8,8 @@ function modelOf(key: string) {
   return model
 }
 
-/** Each once: the peers take seconds. */
-const measured = new Map<string, Promise<PruningResult>>()
 function measure(key: string, sparsity: number): Promise<PruningResult> {
-  const result = measured.get(key) ?? measurePruning(modelOf(key), { sparsity, rounds: 6, batches: [1, 2] }, peers)
-  measured.set(key, result)
-  return result
+  return measurePruning(modelOf(key), { sparsity, rounds: 6, batches: [1, 2] }, [])
 }
 
 function expectMeasured({ latency, compactionMs, largestDifference }: PruningResult): void {
@@ -66,26 +55,6 @@ it('removes coupled filters of ResNet-8 together', async () => {
       (normalized(9, 16, 32) + normalized(9, 32, 32) + normalized(1, 16, 32)) +
       (32 * 10 + 10),
   )
-})
-
-describe.skipIf(peers.length === 0)('Torch-Pruning', () => {
-  it.each([
-    ['lenet-5', 0.75],
-    ['resnet-8', 0.5],
-  ] as const)('is left with as many parameters of %s', async (key, sparsity) => {
-    const result = await measure(key, sparsity)
-    expect(result.peers.map(({ name }) => name)).toEqual(peers.map(({ name }) => name))
-    for (const { parameters, macs, latency } of result.peers) {
-      expect(parameters).toEqual(result.parameters)
-      // It counts more than Espalier, in both networks.
-      expect(macs.dense).toBeGreaterThan(result.macs.dense)
-      expect(macs.compact).toBeGreaterThan(result.macs.compact)
-      expect(latency.map(({ batch, rounds }) => [batch, rounds])).toEqual([
-        [1, 6],
-        [2, 6],
-      ])
-    }
-  })
 })
 
 it('reaches the goal only where the whole interval does', () => {

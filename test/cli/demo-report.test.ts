@@ -21,7 +21,6 @@ describe('the demo as JSON', () => {
       clippedStepShare: 0.125,
       bytes: { dense: 1_066_440, gzip: 150_000, sparse: 139_000 },
       jobSeconds: 31.26,
-      best: null,
       weightsSha256: 'ab'.repeat(32),
     })
   })

@@ -27,7 +27,7 @@ export function makeQuick(xla: boolean): Arithmetic {
       unit: tf.scalar(1),
       scaled: xla ? tf.sqrt(tf.sum(tf.square(tensor), [...axes], true)) : euclideanNorm(tensor, axes, true),
     }),
-    largest: xla ? largestByColumns : exact.largest,
+    largest: xla ? largestByColumns : largestOfEnds,
     value: (_, scaled) => scaled,
     witness(norm) {
       const holds = tf.logicalAnd(tf.greaterEqual(norm, 1 / LARGE), tf.lessEqual(norm, LARGE))
@@ -59,6 +59,11 @@ function largestByColumns(tensor: Tensor): Scalar {
   const squares = tf.square(tensor)
   const columns = tensor.rank < 2 ? squares : tf.abs(tf.max(squares, leadingAxes(tensor)))
   return tf.sqrt(tf.max<Scalar>(columns))
+}
+
+/** max |x| as the larger of max x and −min x: two reads and no copy, which tf.abs would write. */
+function largestOfEnds(tensor: Tensor): Scalar {
+  return tf.maximum(tf.max<Scalar>(tensor), tf.neg(tf.min<Scalar>(tensor)))
 }
 
 function allAxes({ shape }: Tensor): number[] {
