@@ -1,11 +1,11 @@
 import { writeFileSync } from 'node:fs'
-import os from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { formatTable } from '../src/cli/table.js'
 import { engineInfo } from '../src/ml/engine/info.js'
 import { CLIPPINGS, choosesXla } from './clipping.js'
 import { type ClippingCosts, measureCosts, type Share } from './clipping-costs.js'
+import { machineOf } from './machine.js'
 import { MODELS } from './models.js'
 import { BATCH_SIZE } from './runner.js'
 
@@ -56,12 +56,7 @@ for (const model of models) {
     console.log(report(costs))
   }
 }
-const machine = {
-  cpu: os.cpus()[0]?.model ?? 'unknown',
-  cores: os.availableParallelism(),
-  node: process.version,
-  engine: engineInfo(),
-}
+const machine = machineOf(engineInfo())
 if (flags.json)
   writeFileSync(
     path.resolve(flags.json),

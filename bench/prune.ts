@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs'
-import os from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { count, formatTable } from '../src/cli/table.js'
 import { engineInfo } from '../src/ml/engine/info.js'
+import { machineOf } from './machine.js'
 import { GOAL, judgeGoal, measurePruning, PRUNED_MODELS, type PruningResult } from './pruning.js'
 import { type BothSizes, startPruningPeers } from './pruning-peer.js'
 
@@ -89,11 +89,6 @@ for (const result of results) {
       `goal, ${GOAL.sparsity * 100} % removed at least ×${GOAL.speedup} as fast at batch ${GOAL.batch}: ${verdict} for ${result.name}`,
     )
 }
-const machine = {
-  cpu: os.cpus()[0]?.model ?? 'unknown',
-  cores: os.availableParallelism(),
-  node: process.version,
-  engine: engineInfo(),
-}
+const machine = machineOf(engineInfo())
 if (flags.json)
   writeFileSync(path.resolve(flags.json), `${JSON.stringify({ results, rounds, goal: GOAL, machine }, null, 2)}\n`)

@@ -1,13 +1,13 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
-import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { formatTable } from '../src/cli/table.js'
 import type { EngineInfo } from '../src/ml/engine/info.js'
 import type { ModelResult } from './compare.js'
+import { machineOf } from './machine.js'
 import { MODELS } from './models.js'
 import { BATCH_SIZE } from './runner.js'
 import type { Timing } from './statistics.js'
@@ -67,12 +67,7 @@ for (const key of wanted) {
   engine = measured.engine
   console.log(report(measured.result))
 }
-const machine = {
-  cpu: os.cpus()[0]?.model ?? 'unknown',
-  cores: os.availableParallelism(),
-  node: process.version,
-  engine,
-}
+const machine = machineOf(engine)
 if (flags.json)
   writeFileSync(
     path.resolve(flags.json),

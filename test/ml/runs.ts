@@ -28,6 +28,17 @@ export async function failed(changes: Changes): Promise<{ failure: TrainingFailu
   throw failure
 }
 
+/** A signal that aborts for `reason` after so many looks at it. */
+export function abortingAfter(looks: number, reason: string): AbortSignal {
+  let seen = 0
+  return {
+    get aborted() {
+      return ++seen > looks
+    },
+    reason,
+  } as AbortSignal // these two members are all that training and scans read
+}
+
 /** A job that is stopped for `reason` when it looks at its signal after `looks` looks: once before each step and each batch of an evaluation. */
 export async function stopped(
   changes: Changes,
@@ -35,14 +46,7 @@ export async function stopped(
   reason = 'shutdown',
 ): Promise<{ outcome: TrainOutcome & { kind: 'stopped' }; recorded: Recorded }> {
   const recorded = recorder()
-  let seen = 0
-  const signal = {
-    get aborted() {
-      return ++seen > looks
-    },
-    reason,
-  } as AbortSignal // these two members are all that the loop reads
-  const outcome = await train(optionsFor(recorded, { ...changes, signal }))
+  const outcome = await train(optionsFor(recorded, { ...changes, signal: abortingAfter(looks, reason) }))
   if (outcome.kind !== 'stopped') throw new Error('it was not stopped')
   return { outcome, recorded }
 }

@@ -7,7 +7,7 @@ import { expandModel } from '../../../src/planning/presets.js'
 import { readStartingPoint } from '../../../src/planning/starting-point.js'
 import { specOf } from '../../planning/fixtures.js'
 import { moonSpec, optionsFor, type Recorded, recorder } from '../fixtures.js'
-import { finished } from '../runs.js'
+import { abortingAfter, finished } from '../runs.js'
 
 type Fields = Record<string, unknown>
 
@@ -51,13 +51,7 @@ export async function scanned(start: Start, fields: Fields = {}, changes: Partia
 /** A scan that is stopped when it looks at its signal after `looks` looks: once before each measurement and each batch of one. */
 export async function stoppedScan(start: Start, fields: Fields, looks: number, reason = 'shutdown') {
   const recorded = recorder()
-  let seen = 0
-  const signal = {
-    get aborted() {
-      return ++seen > looks
-    },
-    reason,
-  } as AbortSignal // these two members are all that a scan reads
+  const signal = abortingAfter(looks, reason)
   const outcome: TrainOutcome = await scan(scanOptions(recorded, start, fields, { signal }))
   if (outcome.kind !== 'stopped') throw new Error('it was not stopped')
   return { step: outcome.step, checkpoint: recorded.checkpoints.get(outcome.step), recorded }
