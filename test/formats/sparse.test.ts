@@ -90,6 +90,14 @@ describe('sparse', () => {
     expect(() => decodeSparse(bytes)).toThrow(FormatError)
   })
 
+  it('reads a file of version 1', () => {
+    // Bits 0 and 2, the lowest first.
+    const tensors = { 'w:bitmap': bitmap([5]), 'w:values': weights(2, 2), b: weights(3, 3) }
+    const bytes = encodeSafetensors(tensors, { format: 'espalier-sparse-1', 'shape:w': '[2,2]' })
+    const w = { type: 'float32', shape: [2, 2], values: Float32Array.of(1, 0, 2, 0) }
+    expect(decodeSparse(bytes)).toEqual({ w, b: weights(3, 3) })
+  })
+
   it('refuses a name that it uses itself', () => {
     expect(() => encodeSparse({ 'w:values': weights(1, 1) })).toThrow(FormatError)
   })
