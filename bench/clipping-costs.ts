@@ -5,7 +5,7 @@ import type { BenchModel } from './models.js'
 import { summarize, type Timing } from './statistics.js'
 
 /** In a round, for each contestant; in so many steps of a long job, one is measured in full where the mode is uneven. */
-const STEPS_A_ROUND = 50
+const STEPS_A_ROUND = 100
 /** Contestants take turns of so many steps, few if they are slow, after one that is not timed: what was moved out of the caches comes back. */
 const STEPS_A_TURN = 10
 const SLOW_STEPS_A_TURN = 2

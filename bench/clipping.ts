@@ -4,7 +4,8 @@ import type { SignatureSpec } from '../src/ml/engine/types.js'
 import { makeLedger } from '../src/ml/ledger/ledger.js'
 import type { Run } from '../src/ml/run.js'
 import { initialState } from '../src/ml/state.js'
-import { QUICK, trainSignature } from '../src/ml/step.js'
+import { trainSignature } from '../src/ml/step.js'
+import { quickFigures } from '../src/ml/transforms/figures.js'
 import type { BenchModel } from './models.js'
 import { callsAt, openBenchRun } from './run.js'
 import { BATCH_SIZE } from './runner.js'
@@ -39,8 +40,8 @@ export function openClipped(model: BenchModel, mode: ClippingModeName, xla: 'alw
   const run = openJob(model, mode, xla)
   const { parts, data, plan, session } = run
   const update = trainSignature(parts, BATCH_SIZE, { quick: true, xla: run.pins.xla })
-  const bare = compile({ ...data.state, ...initialState(parts) }, { bare: withoutFigures(update) })
   const { clipping, optimizer } = plan.spec
+  const bare = compile({ ...data.state, ...initialState(parts) }, { bare: without(quickFigures(clipping), update) })
   const ledger = makeLedger({ model: parts.model, clipping, optimizer, steps: plan.steps })
   return {
     bare(step) {
@@ -69,14 +70,16 @@ function openJob(model: BenchModel, mode: ClippingModeName, xla: 'auto' | 'alway
   return openBenchRun(small, { clipping: CLIPPINGS[mode], engine: { xla } })
 }
 
-/** TensorFlow leaves out what was computed for them alone. */
-function withoutFigures({ step, ...rest }: SignatureSpec): SignatureSpec {
+/** TensorFlow leaves out what was computed for these outputs alone. */
+function without(names: readonly string[], { step, ...rest }: SignatureSpec): SignatureSpec {
   return {
     ...rest,
     step(input) {
       const { outputs, ...result } = step(input)
-      const { [QUICK]: _, ...others } = outputs
-      return { ...result, outputs: others }
+      return {
+        ...result,
+        outputs: Object.fromEntries(Object.entries(outputs).filter(([name]) => !names.includes(name))),
+      }
     },
   }
 }

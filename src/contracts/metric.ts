@@ -3,7 +3,7 @@ import { METRICS } from './metric-name.js'
 
 /**
  * Series recorded at every step: `loss`, `accuracy`, `learningRate`, `gradientNorm` (L2, before clipping), `clipScale` (smallest factor applied to a
- * tensor, 1 = untouched; for `adaptive` to a unit, for `value` to an element), `clipped` (0 or 1), `sparsity`. At the end of an epoch: `validation.loss`, …
+ * tensor, 1 = untouched; for `adaptive` to a unit; for `value` the ratio of the norms of a tensor), `clipped` (0 or 1), `sparsity`. At the end of an epoch: `validation.loss`, …
  * Of a sensitivity scan, whose steps are its measurements: `loss`, metrics, and `sparsity`, the share of the scanned weights that is removed.
  *
  * Of a job that clips also `gradientNormAfter` (L2, after clipping), `clipThreshold` (the one in force; no point where there is none) and `clipCosine`

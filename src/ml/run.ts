@@ -22,10 +22,10 @@ import { emptyRunning, type Running } from './running.js'
 import { sampleSignatures } from './sample.js'
 import { startingWeights } from './starting-weights.js'
 import { initialState, passingState, type StepParts, stateShapes } from './state.js'
-import { accumulateSignature, QUICK, trainSignature } from './step.js'
+import { accumulateSignature, trainSignature } from './step.js'
 import type { Start, TrainOptions } from './training.js'
 import { TrainingFailure } from './training-failure.js'
-import { isUneven, quickFigures, unpack } from './transforms/figures.js'
+import { isUneven } from './transforms/figures.js'
 import { LEAST_QUICK_BOUND } from './transforms/quick.js'
 import { thresholdAt } from './transforms/threshold.js'
 import { cpuClock, planXla, raceXla, type XlaPlan } from './xla-choice.js'
@@ -143,12 +143,10 @@ export function openRun({ spec: requested, schema, data: tensors, resume, start 
         }),
       }
     }
-    const layout = quickFigures(spec.clipping, Object.keys(parts.model.parameters).length)
     const execute: Run['execute'] = ({ signature, feeds }) => {
-      const { [QUICK]: packed, ...outputs } = session.run(signature, feeds)
-      if (packed === undefined) return outputs
-      const figures = unpack(packed, layout)
-      return Number.isNaN(figures.gradientNorm?.[0]) ? session.run(EXACT, feeds) : { ...outputs, ...figures }
+      const outputs = session.run(signature, feeds)
+      const isRefused = (signature === PLAIN || signature === XLA) && Number.isNaN(outputs.gradientNorm?.[0])
+      return isRefused ? session.run(EXACT, feeds) : outputs
     }
     const info = engineInfo()
     const clock = info.device === 'cpu' ? cpuClock : () => performance.now()

@@ -16,7 +16,7 @@ import { finalWeights, maskOf, movementOf, type StepParts, shaped, slotsOf } fro
 import { unitAxesOf } from './transforms/adaptive.js'
 import { exact } from './transforms/arithmetic.js'
 import { makeClipping } from './transforms/clipping.js'
-import { type Layout, quickFigures } from './transforms/figures.js'
+import { quickFigures } from './transforms/figures.js'
 import { zeroNonFinite } from './transforms/non-finite.js'
 import { makeQuick } from './transforms/quick.js'
 
@@ -26,13 +26,10 @@ export interface UpdateForm {
   readonly xla?: boolean
   /**
    * With the arithmetic of `makeQuick`: an update for whose gradients that does not hold is refused, and its `gradientNorm` is NaN. What clipping
-   * tells is only `quickFigures`, packed into the one output `QUICK`. Default false.
+   * tells is only `quickFigures`. Default false.
    */
   readonly quick?: boolean
 }
-
-/** The output of a quick update that holds `quickFigures`. */
-export const QUICK = 'quick'
 
 /**
  * One update on the examples of `rows` [batch]: gradients → those of the mini-batches before → masks of pruned kernels → non-finite policy → clipping → L2
@@ -87,7 +84,7 @@ function makeTrainStep(parts: StepParts, { xla = false, quick = false }: UpdateF
       },
       outputs: {
         ...{ loss: batch.loss, ...metricSums(parts, batch), accepted: tf.cast(isAccepted, 'float32') },
-        ...(quick ? { [QUICK]: packed(clipped.info, quickFigures(spec.clipping, paramNames.length)) } : clipped.info),
+        ...(quick ? pick(clipped.info, quickFigures(spec.clipping)) : clipped.info),
         ...cleaned.info,
       },
     }
@@ -191,12 +188,6 @@ function areFinite(tensors: readonly Tensor[]): Tensor {
   return tensors
     .map((tensor) => (tensor.rank === 0 ? tf.isFinite(tensor) : tf.all(tf.isFinite(tensor))))
     .reduce((a, b) => tf.logicalAnd(a, b))
-}
-
-/** The tensors of `layout` one behind the other. */
-function packed(tensors: Tensors, layout: Layout): Tensor {
-  const vectorOf = (tensor: Tensor, length: number) => (tensor.rank === 1 ? tensor : tf.reshape(tensor, [length]))
-  return tf.concat(layout.map(([name, length]) => vectorOf(tensorAt(tensors, name), length)))
 }
 
 /** The new state if it is accepted, else the old one. */

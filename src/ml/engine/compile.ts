@@ -1,14 +1,15 @@
 import type { Tensor } from '@tensorflow/tfjs-core'
 import type { StoredTensor, StoredTensors } from '../../formats/safetensors.js'
-import { handleOf, INT32 } from './binding.js'
+import { FLOAT32, handleOf, INT32 } from './binding.js'
 import { refusal } from './failure.js'
 import { checkOutput, checkUpdate } from './feeds.js'
-import { GraphBuilder, type Port, type SignaturePorts } from './graph.js'
+import { GraphBuilder, type Port } from './graph.js'
+import { joinOutputs } from './joined-outputs.js'
 import { loadGraph } from './load-graph.js'
 import { nativeType, upload } from './opaque.js'
 import { attr } from './proto.js'
 import { record } from './recorder.js'
-import { makeSession, type StateNodes } from './session.js'
+import { type CallPorts, makeSession, type StateNodes } from './session.js'
 import { tf } from './tensorflow.js'
 import type { Session, SignatureSpec } from './types.js'
 
@@ -67,7 +68,7 @@ function recordSignature(
   state: Readonly<Record<string, Tensor>>,
   name: string,
   { inputs, step, xla = false }: SignatureSpec,
-): SignaturePorts {
+): CallPorts {
   const known = new Map<number, string>()
   const reads = new Map<string, string>()
   for (const [key, { handle, dtype }] of nodes) {
@@ -86,21 +87,24 @@ function recordSignature(
       known.set(handleOf(examples[key]), `${port.node}:0`)
       inputPorts.set(key, port)
     }
-    const { updates, outputs } = record(graph, known, xla ? `jit_${name}` : null, (referenceOf) => {
+    const { updates, outputs, places } = record(graph, known, xla ? `jit_${name}` : null, (referenceOf) => {
       const result = step({ state, inputs: examples })
+      for (const [key, tensor] of Object.entries(result.outputs)) checkOutput(name, key, tensor)
+      const { fetched, places } = joinOutputs(result.outputs)
       return {
         updates: Object.entries(result.state ?? {}).map(([key, tensor]) => {
           checkUpdate(name, key, nodes.get(key), tensor)
           return { key, from: referenceOf(tensor) }
         }),
-        outputs: Object.entries(result.outputs).map(([key, tensor]) => {
-          const { shape, dtype } = checkOutput(name, key, tensor)
-          return {
-            key,
-            port: { node: `${name}/out/${key}`, shape, dtype: nativeType(dtype) },
-            from: referenceOf(tensor),
-          }
-        }),
+        outputs: fetched.map((tensor, index) => ({
+          port: {
+            node: `${name}/out/${index}`,
+            shape: tensor.shape,
+            dtype: tensor.dtype === 'int32' ? INT32 : FLOAT32,
+          },
+          from: referenceOf(tensor),
+        })),
+        places,
       }
     })
     if (outputs.length === 0)
@@ -110,8 +114,8 @@ function recordSignature(
     const assignments = updates.flatMap(({ key, from }) => assign(graph, nodes.get(key), reads.get(key), gate, from))
     for (const { port, from } of outputs)
       graph.node('Identity', [from, ...assignments.map((node) => `^${node}`)], { T: attr.type(port.dtype) }, port.node)
-    const outputPorts = new Map(outputs.map(({ key, port }) => [key, port]))
-    const ports = { inputs: inputPorts, outputs: outputPorts }
+    const outputPorts = new Map(outputs.map(({ port }) => [port.node, port]))
+    const ports = { inputs: inputPorts, outputs: outputPorts, places }
     graph.addSignature(name, ports)
     return ports
   } finally {

@@ -3,6 +3,7 @@ import { INT32, native, type TensorMetadata } from './binding.js'
 import { engineFailure, refusal } from './failure.js'
 import { checkFeeds, checkValues, readable, unknownState } from './feeds.js'
 import type { SignaturePorts } from './graph.js'
+import type { JoinedOutputs } from './joined-outputs.js'
 import { nativeType } from './opaque.js'
 import type { InputSpec, Session, SignatureSpec } from './types.js'
 
@@ -17,22 +18,25 @@ export interface StateNodes {
   readonly get: string
 }
 
+/** What a call feeds and fetches, and which outputs of the step are in what is fetched. */
+export type CallPorts = SignaturePorts & Pick<JoinedOutputs, 'places'>
+
 /** A session on the loaded graph `id`. */
 export function makeSession(
   id: number,
   state: ReadonlyMap<string, StateNodes>,
   signatures: Readonly<Record<string, SignatureSpec>>,
-  ports: ReadonlyMap<string, SignaturePorts>,
+  ports: ReadonlyMap<string, CallPorts>,
 ): Session {
   // TensorFlow builds an executor for each list of feeds and fetches: the lists are fixed here.
   const calls = new Map(
-    [...ports].map(([name, { inputs, outputs }]) => [
+    [...ports].map(([name, { inputs, outputs, places }]) => [
       name,
       {
         stages: Object.values(signatures[name]?.inputs ?? {}).map(makeStage),
         inputNames: nodeNames(inputs),
         outputNames: nodeNames(outputs),
-        outputs: [...outputs.keys()],
+        places,
       },
     ]),
   )
@@ -67,11 +71,11 @@ export function makeSession(
       const inputs = prepared.stages.map((stage, index) => stage(values[index]))
       const results = call(inputs, prepared.inputNames, prepared.outputNames).map(take)
       const outputs: Record<string, Float32Array | Int32Array> = {}
-      prepared.outputs.forEach((name, index) => {
-        const read = results[index]
+      for (const { name, fetch, begin, length } of prepared.places) {
+        const read = results[fetch]
         if (read === undefined || read instanceof Uint8Array) throw new Error(`output ${name} has an unexpected type`)
-        outputs[name] = read
-      })
+        outputs[name] = read.subarray(begin, begin + length)
+      }
       return outputs
     },
 

@@ -1,4 +1,5 @@
 import type { Scalar, Tensor } from '@tensorflow/tfjs-core'
+import { tf } from '../engine/tensorflow.js'
 import {
   largestOf,
   type NormOrder,
@@ -21,6 +22,11 @@ export interface Arithmetic {
   over(tensor: Tensor, axes: readonly number[]): Scaled
   /** max |x| */
   largest(tensor: Tensor): Scalar
+  /**
+   * Whether an element of a tensor exceeds `bound`, and was limited to it. Given is all that may tell: max |x|, and the norm before and after.
+   * Quick arithmetic sees it by the norms, and so only if they differ as float32.
+   */
+  exceeds(of: { largest: Scalar; bound: Tensor; before: Scaled; after: Scaled }): Tensor
   /** `scaled`, a norm or norms of that unit, as float32. */
   value<T extends Tensor>(norm: { readonly unit: Tensor }, scaled: T): T
   /** The norm of all gradients, given as computed; NaN if one of them is NaN or infinite, or if this arithmetic does not hold for them. */
@@ -36,6 +42,7 @@ export const exact: Arithmetic = {
   ofTensor: scaledTensorNorm,
   over: scaledNormsOver,
   largest: largestOf,
+  exceeds: ({ largest, bound }) => tf.greater(largest, bound),
   value: unscale,
   witness: (norm) => norm,
   factors: clipFactors,

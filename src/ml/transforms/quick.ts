@@ -3,7 +3,7 @@ import { FLOAT32, INT32 } from '../engine/binding.js'
 import { bool, operation, type } from '../engine/raw-operation.js'
 import { tf } from '../engine/tensorflow.js'
 import { type Arithmetic, exact } from './arithmetic.js'
-import { LARGE, leadingAxes, total } from './norms.js'
+import { LARGE, largestOf, total } from './norms.js'
 
 /** Bounds below it may be passed by elements that quick arithmetic takes for 0. */
 export const LEAST_QUICK_BOUND = 1 / LARGE
@@ -27,7 +27,9 @@ export function makeQuick(xla: boolean): Arithmetic {
       unit: tf.scalar(1),
       scaled: xla ? tf.sqrt(tf.sum(tf.square(tensor), [...axes], true)) : euclideanNorm(tensor, axes, true),
     }),
-    largest: xla ? largestByColumns : largestOfEnds,
+    largest: largestOf,
+    // Both sums are made in the same order, and rounding is monotone: never more after than before, and the same if nothing was limited.
+    exceeds: ({ before, after }) => tf.greater(before.scaled, after.scaled),
     value: (_, scaled) => scaled,
     witness(norm) {
       const holds = tf.logicalAnd(tf.greaterEqual(norm, 1 / LARGE), tf.lessEqual(norm, LARGE))
@@ -52,18 +54,6 @@ function euclideanNorm(tensor: Tensor, axes: readonly number[], keepDims: boolea
 
 function normByColumns(tensor: Tensor): Scalar {
   return tf.sqrt(total(tf.square(tensor))) as Scalar // a root of a scalar
-}
-
-/** max |x| as √ max x², which rounds to the same number: the squares are made for the norm anyway. Columns come first as in `total`. */
-function largestByColumns(tensor: Tensor): Scalar {
-  const squares = tf.square(tensor)
-  const columns = tensor.rank < 2 ? squares : tf.abs(tf.max(squares, leadingAxes(tensor)))
-  return tf.sqrt(tf.max<Scalar>(columns))
-}
-
-/** max |x| as the larger of max x and −min x: two reads and no copy, which tf.abs would write. */
-function largestOfEnds(tensor: Tensor): Scalar {
-  return tf.maximum(tf.max<Scalar>(tensor), tf.neg(tf.min<Scalar>(tensor)))
 }
 
 function allAxes({ shape }: Tensor): number[] {

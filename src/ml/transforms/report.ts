@@ -6,7 +6,7 @@ import { LARGEST_FLOAT } from './norms.js'
 
 /** What a mode that gives elements of one tensor different factors says of each tensor. [tensors] */
 export interface Uneven {
-  /** 1 if an element was clipped, else 0. */
+  /** 1 if an element was clipped, else 0; a quick step of `value` sees it by the norm of the tensor. */
   readonly tensorEngaged: Tensor1D
   readonly tensorNormsAfter: Tensor1D
   /** Between the raw and the clipped gradient of the tensor, in [0, 1]; 1 where one of them is 0. */
@@ -32,7 +32,7 @@ export interface Clip {
  * The `info` of every clipping mode, all float32; L2 norms, tensors in the order of the record. A compiled step computes what it outputs.
  * - `gradientNorm`: of all gradients before clipping; NaN exactly if one of them is NaN or infinite, and where a quick arithmetic does not hold.
  * - `gradientNormAfter`: the same after clipping, whatever the arithmetic.
- * - `clipScale`: the smallest factor applied to a tensor (1 = untouched), to a unit for `adaptive`, to an element for `value`.
+ * - `clipScale`: the smallest factor applied to a tensor (1 = untouched), to a unit for `adaptive`; for `value` the ratio of the norms.
  * - `clipped`: 1 if clipping changed anything, else 0.
  * - `threshold`: the one in force at this step; 0 where there is none.
  * - `tensorNorms` [tensors], before clipping, and `tensorScales` [tensors], ratio of the norms after and before.

@@ -11,7 +11,7 @@ export interface ClippedTensor {
   /** L2, before and after. */
   readonly norm: Tensor
   readonly normAfter: Tensor
-  /** The smallest factor. */
+  /** The smallest factor of a part, or of the whole. */
   readonly scale: Tensor
   /** 1 if an element was clipped, else 0. */
   readonly engaged: Tensor

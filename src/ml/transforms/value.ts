@@ -4,6 +4,7 @@ import { operation, type } from '../engine/raw-operation.js'
 import { tf } from '../engine/tensorflow.js'
 import type { Arithmetic } from './arithmetic.js'
 import { positive, type Scaled, total } from './norms.js'
+import { ratioOf } from './report.js'
 import type { Selection } from './selection.js'
 import { type GradientTransformation, stateless } from './transformation.js'
 import { type ClippedTensor, clipUnevenly, untouched } from './uneven.js'
@@ -17,19 +18,20 @@ export function clipByValue(selection: Selection, arithmetic: Arithmetic): Gradi
   )
 }
 
-function clipElements(grad: Tensor, threshold: Tensor, { largest, ofTensor, value }: Arithmetic): ClippedTensor {
+function clipElements(grad: Tensor, threshold: Tensor, arithmetic: Arithmetic): ClippedTensor {
+  const { largest, ofTensor, value } = arithmetic
   const clipped = operation('ClipByValue', [type('T', FLOAT32)], [grad, tf.neg(threshold), threshold])
   const most = largest(grad)
-  const exceeds = tf.greater(most, threshold)
   const before = ofTensor(grad, most)
   // What is left of the largest element is known without another pass.
   const after = ofTensor(clipped, tf.minimum(most, threshold))
+  const [norm, normAfter] = [value(before, before.scaled), value(after, after.scaled)]
   return {
     grad: clipped,
-    norm: value(before, before.scaled),
-    normAfter: value(after, after.scaled),
-    scale: tf.where(exceeds, tf.div(threshold, most), 1),
-    engaged: tf.cast(exceeds, 'float32'),
+    norm,
+    normAfter,
+    scale: ratioOf(normAfter, norm),
+    engaged: tf.cast(arithmetic.exceeds({ largest: most, bound: threshold, before, after }), 'float32'),
     cosine: cosineOf({ grad, norm: before }, { grad: clipped, norm: after }),
     elements: tf.sum(tf.cast(tf.notEqual(grad, clipped), 'float32')),
   }

@@ -34,6 +34,27 @@ describe.each([
     second.close()
   })
 
+  it('gives every output its own values, whatever its size, type and name', () => {
+    const outputs = () => ({
+      loss: tf.scalar(1),
+      joined: tf.tensor1d([2, 3]),
+      count: tf.scalar(4, 'int32'),
+      matrix: tf.tensor2d([[5, 6]]),
+      none: tf.zeros([0]),
+      long: tf.range(0, 2000),
+    })
+    const session = withStep(() => ({ outputs: outputs() }), {})
+    expect(session.run('f', {})).toEqual({
+      ...{ loss: Float32Array.of(1), joined: Float32Array.of(2, 3), count: Int32Array.of(4) },
+      ...{
+        matrix: Float32Array.of(5, 6),
+        none: new Float32Array(),
+        long: Float32Array.from({ length: 2000 }, (_, i) => i),
+      },
+    })
+    session.close()
+  })
+
   it('reads all state before it writes any', () => {
     const swap: StepFunction = ({ state }) => ({
       state: { a: at(state, 'b'), b: at(state, 'a') },

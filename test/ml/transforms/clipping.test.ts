@@ -154,10 +154,10 @@ describe('value', () => {
       }),
     ))
 
-  it('cuts (3, −4, 1) at 2 to (2, −2, 1): two elements, one by half, cosine (6 + 8 + 1) / (√26 · 3)', () => {
+  it('cuts (3, −4, 1) at 2 to (2, −2, 1): two elements, norm √26 to 3, cosine (6 + 8 + 1) / (√26 · 3)', () => {
     const { grads, info } = clipOnce(specOf({ mode: 'value', maxValue: 2 }), { w: Float32Array.of(3, -4, 1) })
     expect(grads.w).toEqual(Float32Array.of(2, -2, 1))
-    expect(scalar(info.clipScale)).toBe(0.5)
+    expect(scalar(info.clipScale)).toBeCloseTo(3 / Math.sqrt(26), 6)
     expect(scalar(info.tensorScales)).toBeCloseTo(3 / Math.sqrt(26), 6)
     expect([scalar(info.tensorEngaged), scalar(info.tensorClipped)]).toEqual([1, 2])
     expect(scalar(info.tensorCosines)).toBeCloseTo(15 / (Math.sqrt(26) * 3), 6)
