@@ -4,6 +4,7 @@ import type { ClippingReport } from '../contracts/clipping-report.js'
 import type { BuiltinSource, Dataset } from '../contracts/dataset.js'
 import { type JobEvent, TERMINAL_EVENTS } from '../contracts/event.js'
 import type { MetricSeries } from '../contracts/metric.js'
+import type { UploadedModel } from '../contracts/model-upload.js'
 import type { Problem } from '../contracts/problem.js'
 import type { PruningReport } from '../contracts/pruning-report.js'
 import type { SensitivityReport } from '../contracts/sensitivity-report.js'
@@ -33,6 +34,13 @@ export interface Client {
   useBuiltinDataset(name: BuiltinSource['name'], options?: Omit<BuiltinSource, 'kind' | 'name'>): Promise<Dataset>
   /** `fields` are the form fields that go before the file, such as `target`. */
   uploadDataset(file: { name: string; text: string }, fields: Readonly<Record<string, string>>): Promise<Dataset>
+  /** `fields`: `name`, and for safetensors `topology`. */
+  uploadModel(
+    file: { name: string; bytes: Uint8Array },
+    fields: { readonly name?: string; readonly topology?: string },
+  ): Promise<UploadedModel>
+  models(page: { limit?: number | undefined; cursor?: string | undefined }): Promise<Page<UploadedModel>>
+  deleteModel(id: string): Promise<void>
   /** The spec is checked by the service: send what the user wrote. */
   submit(spec: unknown): Promise<TrainingJob>
   job(id: string): Promise<TrainingJob>
@@ -90,6 +98,12 @@ export function makeClient({ url, apiKey }: ClientOptions): Client {
     (await (await request(path, init)).json()) as T
   const post = <T>(path: string, body: unknown) =>
     json<T>(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
+  function postForm<T>(path: string, fields: Readonly<Record<string, string>>, file: File): Promise<T> {
+    const form = new FormData()
+    for (const [name, value] of Object.entries(fields)) form.append(name, value)
+    form.append('file', file)
+    return json(path, { method: 'POST', body: form })
+  }
   const jobPath = (id: string) => `/v1/training-jobs/${encodeURIComponent(id)}`
 
   /** One connection; returns the last sequence seen and whether the job has ended. */
@@ -115,19 +129,16 @@ export function makeClient({ url, apiKey }: ClientOptions): Client {
   return {
     useBuiltinDataset: (name, options = {}) =>
       post('/v1/datasets', { name, source: { kind: 'builtin', name, ...options } }),
-    uploadDataset(file, fields) {
-      const form = new FormData()
-      for (const [name, value] of Object.entries(fields)) form.append(name, value)
-      form.append('file', new Blob([file.text], { type: 'text/csv' }), file.name)
-      return json('/v1/datasets', { method: 'POST', body: form })
+    uploadDataset: (file, fields) =>
+      postForm('/v1/datasets', fields, new File([file.text], file.name, { type: 'text/csv' })),
+    uploadModel: (file, fields) => postForm('/v1/models', fields, new File([file.bytes], file.name)),
+    models: (page) => json(`/v1/models?${queryOf(page)}`),
+    async deleteModel(id) {
+      await request(`/v1/models/${encodeURIComponent(id)}`, { method: 'DELETE' })
     },
     submit: (spec) => post('/v1/training-jobs', spec),
     job: (id) => json(jobPath(id)),
-    jobs(filter) {
-      const query = new URLSearchParams()
-      for (const [name, value] of Object.entries(filter)) if (value !== undefined) query.set(name, String(value))
-      return json(`/v1/training-jobs?${query}`)
-    },
+    jobs: (filter) => json(`/v1/training-jobs?${queryOf(filter)}`),
     cancel: (id) => json(`${jobPath(id)}/cancel`, { method: 'POST' }),
     artifacts: async (id) => (await json<{ data: Artifact[] }>(`${jobPath(id)}/artifacts`)).data,
     async download(id, artifact) {
@@ -164,6 +175,12 @@ export function makeClient({ url, apiKey }: ClientOptions): Client {
       }
     },
   }
+}
+
+function queryOf(values: Readonly<Record<string, string | number | undefined>>): URLSearchParams {
+  const query = new URLSearchParams()
+  for (const [name, value] of Object.entries(values)) if (value !== undefined) query.set(name, String(value))
+  return query
 }
 
 /** Hands one streamed item to the listener; the durable event that it was, if it is a new one. */

@@ -5,14 +5,14 @@ import { percent } from './table.js'
 const SHORTEST_BAR = 6
 const LONGEST_BAR = 40
 
-/** loss, accuracy, norm of the gradient, share of clipped steps, sparsity, time left. */
+/** loss, accuracy, norm of the gradient, share of clipped steps, sparsity, time left; without those that there are none of. */
 export function figures(progress: JobProgress): string {
-  const { accuracy, etaSeconds } = progress
+  const { accuracy, gradientNorm, clippedStepShare, etaSeconds } = progress
   return [
     `loss ${progress.loss.toFixed(4)}`,
     ...(accuracy === null ? [] : [`accuracy ${percent(accuracy, 1)}`]),
-    `gradient norm ${progress.gradientNorm.toFixed(3)}`,
-    `clipped ${percent(progress.clippedStepShare, 1)}`,
+    ...(gradientNorm === null ? [] : [`gradient norm ${gradientNorm.toFixed(3)}`]),
+    ...(clippedStepShare === null ? [] : [`clipped ${percent(clippedStepShare, 1)}`]),
     `sparsity ${percent(progress.sparsity, 1)}`,
     `ETA ${etaSeconds === null ? '?' : `${Math.ceil(etaSeconds)} s`}`,
   ].join('  ')
@@ -54,14 +54,14 @@ function brief(
   progress: JobProgress,
   wording: { digits: number; accuracyDigits: number; normDigits: number; sparsity: string; eta: string },
 ): string {
-  const { accuracy, etaSeconds } = progress
+  const { accuracy, gradientNorm, clippedStepShare, etaSeconds } = progress
   const share = (value: number, digits = 0) => `${(value * 100).toFixed(digits)}%`
   return [
     `${progress.step}/${progress.steps}`,
     `loss ${progress.loss.toFixed(wording.digits)}`,
     ...(accuracy === null ? [] : [`acc ${share(accuracy, wording.accuracyDigits)}`]),
-    `norm ${significant(progress.gradientNorm, wording.normDigits)}`,
-    `clip ${share(progress.clippedStepShare)}`,
+    ...(gradientNorm === null ? [] : [`norm ${significant(gradientNorm, wording.normDigits)}`]),
+    ...(clippedStepShare === null ? [] : [`clip ${share(clippedStepShare)}`]),
     `${wording.sparsity} ${share(progress.sparsity)}`,
     `${wording.eta}${etaSeconds === null ? '?' : `${Math.ceil(etaSeconds)}s`}`,
   ].join(' ')

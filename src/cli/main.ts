@@ -5,6 +5,7 @@ import { addDemo } from './demo.js'
 import { addDoctor } from './doctor.js'
 import { addJobs } from './jobs.js'
 import { addKeys } from './keys.js'
+import { addModels } from './models.js'
 import { addApi, addWorker } from './processes.js'
 import { runProgram } from './run-program.js'
 import { addServe } from './serve.js'
@@ -17,7 +18,7 @@ const program = new Command('espalier')
   .showHelpAfterError('(--help shows what is possible)')
   .exitOverride()
 
-for (const add of [addServe, addApi, addWorker, addSubmit, addJobs, addKeys, addDemo, addDoctor, addVerify])
+for (const add of [addServe, addApi, addWorker, addSubmit, addJobs, addModels, addKeys, addDemo, addDoctor, addVerify])
   add(program)
 
 await runProgram(program)

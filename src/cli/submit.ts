@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises'
 import { type Command, InvalidArgumentError } from 'commander'
 import { UsageError } from './exit-codes.js'
 import { clientFor, print, watchToEnd } from './jobs.js'
 import { addTargetOptions } from './options.js'
+import { readInput } from './read-input.js'
 import type { TargetFlags } from './target.js'
 
 interface SubmitFlags extends TargetFlags {
@@ -34,21 +34,12 @@ async function submit(file: string, flags: SubmitFlags): Promise<void> {
 
 /** @throws UsageError that names the file */
 export async function readSpec(file: string): Promise<unknown> {
-  const text = await readFile(file === '-' ? '/dev/stdin' : file, 'utf8').catch((error: unknown) => {
-    throw new UsageError(`${file} ${whyUnreadable(error)}`)
-  })
+  const text = (await readInput(file)).toString()
   try {
     return JSON.parse(text)
   } catch (error) {
     throw new UsageError(`${file} is not JSON: ${error instanceof Error ? error.message : String(error)}`)
   }
-}
-
-function whyUnreadable(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? error.code : null
-  if (code === 'ENOENT') return 'does not exist'
-  if (code === 'EISDIR') return 'is a folder; name the file with the spec'
-  return `cannot be read: ${error instanceof Error ? error.message : String(error)}`
 }
 
 /** What is no object is left for the service to refuse. */

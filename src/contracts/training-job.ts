@@ -26,11 +26,13 @@ export const JobProgress = Type.Object(
       description:
         'Share of right answers, mean over the last 20 updates, 0 to 1; null unless `accuracy` is among the metrics',
     }),
-    gradientNorm: Type.Number({
-      minimum: 0,
-      description: 'L2 norm over all gradients, before clipping, mean over the last 20 updates',
+    gradientNorm: Type.Union([Type.Number({ minimum: 0 }), Type.Null()], {
+      description:
+        'L2 norm over all gradients, before clipping, mean over the last 20 updates; null of a scan, which has none',
     }),
-    clippedStepShare: share('Share of steps, so far, in which clipping changed a gradient'),
+    clippedStepShare: Type.Union([Type.Number({ minimum: 0, maximum: 1 }), Type.Null()], {
+      description: 'Share of steps, so far, in which clipping changed a gradient; null of a scan',
+    }),
     sparsity: share('Share of the prunable weights that is removed'),
     stepsPerSecond: Type.Number({ minimum: 0, description: 'Over the time since the last report' }),
     etaSeconds: Type.Union([Type.Number({ minimum: 0 }), Type.Null()], {

@@ -10,7 +10,8 @@ export interface StepNumbers {
   readonly loss: number
   /** Null unless accuracy is among the metrics. */
   readonly accuracy: number | null
-  readonly gradientNorm: number
+  /** Null where there are no gradients. */
+  readonly gradientNorm: number | null
 }
 
 /** Where a run stands, averaged over its last steps. */
@@ -54,11 +55,14 @@ export function makeProgressMeter(step: number): ProgressMeter {
 }
 
 function meansOf(window: readonly StepNumbers[]): StepNumbers {
-  const mean = (of: (numbers: StepNumbers) => number) =>
-    window.reduce((sum, numbers) => sum + of(numbers), 0) / window.length
+  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
+  const meanOfAll = (values: readonly (number | null)[]) => {
+    const numbers = values.filter((value) => value !== null)
+    return numbers.length < values.length ? null : mean(numbers)
+  }
   return {
-    loss: mean(({ loss }) => loss),
-    accuracy: window.some(({ accuracy }) => accuracy === null) ? null : mean(({ accuracy }) => accuracy ?? 0),
-    gradientNorm: mean(({ gradientNorm }) => gradientNorm),
+    loss: mean(window.map(({ loss }) => loss)),
+    accuracy: meanOfAll(window.map(({ accuracy }) => accuracy)),
+    gradientNorm: meanOfAll(window.map(({ gradientNorm }) => gradientNorm)),
   }
 }

@@ -107,7 +107,7 @@ describe('POST /v1/models', () => {
     ['tfjs', async () => tfjs(ENTRIES), {}],
   ])('takes %s', async (format, file, fields) => {
     const response = await upload(await file(), fields)
-    expect(response.statusCode).toBe(202)
+    expect(response.statusCode).toBe(201)
     const model = response.json()
     expect(model).toMatchObject({
       format,
@@ -142,7 +142,7 @@ describe('POST /v1/models', () => {
     ])
     const headers = { ...scene.auth, 'content-type': 'multipart/form-data; boundary=x' }
     const answer = await scene.app.inject({ method: 'POST', url: '/v1/models', headers, payload })
-    expect(answer.statusCode).toBe(202)
+    expect(answer.statusCode).toBe(201)
     expect((await call('DELETE', `/v1/models/${answer.json().id}`)).statusCode).toBe(204)
   })
 

@@ -34,7 +34,13 @@ describe('a mistake is one line and an exit code', () => {
   const nowhere = ['--url', 'http://127.0.0.1:9', '--api-key', 'k']
   it.each([
     ['a spec that is not there', () => ['submit', path.join(folder, 'none.json')], 2, 'none.json does not exist'],
-    ['a spec that is a folder', () => ['submit', folder], 2, 'is a folder; name the file with the spec'],
+    [
+      'a model that is missing',
+      () => ['models', 'upload', path.join(folder, 'absent.keras')],
+      2,
+      'absent.keras does not exist',
+    ],
+    ['a spec that is a folder', () => ['submit', folder], 2, 'is a folder; name a file'],
     ['a spec that is no JSON', () => ['submit', path.join(folder, 'broken.json')], 2, 'broken.json is not JSON'],
     ['a URL that is none', () => ['jobs', 'list', '--url', 'localhost:1', '--api-key', 'k'], 2, '"localhost:1" is not'],
     ['a service that is down', () => ['submit', spec(), ...nowhere], 3, 'no service at http://127.0.0.1:9; start one'],

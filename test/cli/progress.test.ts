@@ -61,6 +61,14 @@ describe('progress into a pipe', () => {
     expect(lines()).toEqual(['job 10/100 loss 0.1235  gradient norm 1.500  clipped 25.0 %  sparsity 50.0 %  ETA ?'])
   })
 
+  it('leaves out gradients of a job that has none', () => {
+    const { display, lines } = shown()
+    display.progress?.(progress(10, { gradientNorm: null, clippedStepShare: null }))
+    expect(lines()).toEqual(['job 10/100 loss 0.1235  accuracy 97.5 %  sparsity 50.0 %  ETA 10 s'])
+    const narrow = makeProgressLine('job')(progress(10, { gradientNorm: null, clippedStepShare: null }), 60)
+    expect(narrow).not.toMatch(/norm|clip|null|NaN/)
+  })
+
   it('comes every two seconds, and the last of it at the end', () => {
     const { display, lines } = shown()
     const steps = () => lines().map((line) => line.split(' ')[1])

@@ -4,7 +4,7 @@ import path from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { makeClient } from '../../src/cli/client.js'
 import type { Dataset } from '../../src/contracts/dataset.js'
-import { decodeSafetensors } from '../../src/formats/safetensors.js'
+import { decodeSafetensors, encodeSafetensors } from '../../src/formats/safetensors.js'
 import { espalier, type Serving, serve } from '../support/espalier-process.js'
 
 let folder: string
@@ -117,6 +117,38 @@ it('lists page by page and says that there are more', async () => {
   const idOf = (text: string) => /job_\S+/.exec(text)?.[0]
   expect(idOf(second.stdout)).toBeDefined()
   expect(idOf(second.stdout)).not.toBe(idOf(first.stdout))
+})
+
+it('uploads a finished model, lists and deletes it', async () => {
+  const values = (...numbers: number[]) => ({ type: 'float32' as const, values: Float32Array.from(numbers) })
+  const weights = path.join(folder, 'net.safetensors')
+  await writeFile(
+    weights,
+    encodeSafetensors({
+      'dense-1/kernel': { ...values(1, 2, 3, 4), shape: [2, 2] },
+      'dense-1/bias': { ...values(5, 6), shape: [2] },
+    }),
+  )
+  const topology = path.join(folder, 'net.json')
+  const layers = [{ type: 'dense', units: 2, name: 'dense-1' }]
+  await writeFile(topology, JSON.stringify({ kind: 'layers', inputShape: [2], layers }))
+  const uploaded = await espalier(['models', 'upload', weights, '--topology', topology, '--data', folder])
+  expect(uploaded.code, uploaded.stderr).toBe(0)
+  const id = uploaded.stdout.trim()
+
+  const list = await espalier(['models', 'list', '--data', folder])
+  expect(list.stdout.split('\n').map((line) => line.split(/ {2,}/))).toContainEqual(
+    expect.arrayContaining([id, 'safetensors', '6', 'net.safetensors']),
+  )
+  const file = await specFile('from-model.json', { model: { kind: 'artifact', modelId: id } })
+  const run = await espalier(['submit', file, '--watch', '--data', folder])
+  expect(run.code, run.stderr).toBe(0)
+
+  expect(await espalier(['models', 'delete', id, '--data', folder])).toMatchObject({
+    code: 0,
+    stdout: `${id} deleted\n`,
+  })
+  expect(await espalier(['models', 'delete', id, '--data', folder])).toMatchObject({ code: 2 })
 })
 
 it('makes keys with the scopes asked for, of a project of their own', async () => {

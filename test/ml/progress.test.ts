@@ -24,6 +24,15 @@ describe('the progress of a run', () => {
     expect(meter.take(at(101), 299)?.loss).toBeCloseTo(90.5, 12)
   })
 
+  it('has no norm where there are no gradients', () => {
+    const meter = makeProgressMeter(0)
+    meter.add({ loss: 1, accuracy: 1, gradientNorm: null })
+    expect(meter.take({ ...at(1), clippedStepShare: null }, 1)).toMatchObject({
+      gradientNorm: null,
+      clippedStepShare: null,
+    })
+  })
+
   it('is not told before there is a step, and has no accuracy where there is none', () => {
     const meter = makeProgressMeter(0)
     expect(meter.take(at(0), 400)).toBeNull()

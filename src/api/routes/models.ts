@@ -31,7 +31,7 @@ export const modelRoutes: FastifyPluginAsyncTypebox = async (app) => {
         tags,
         headers: IdempotencyHeaders,
         body: { content: { 'multipart/form-data': { schema: ModelForm } } },
-        response: { 202: UploadedModel, ...problems(400, 409, 413, 415, 422) },
+        response: { 201: UploadedModel, ...problems(400, 409, 413, 415, 422) },
       },
       config: { scope: 'datasets:write' },
       onRequest: async (request, reply) => refuseTooLarge(request, reply, maxUploadBytes, FORM_BYTES),
@@ -39,7 +39,7 @@ export const modelRoutes: FastifyPluginAsyncTypebox = async (app) => {
     async (request, reply) => {
       const { model, replayed } = await createModel(app.context, request, await readModelForm(request))
       markReplayed(reply, replayed)
-      return reply.code(202).header('location', `/v1/models/${model.id}`).send(model)
+      return reply.code(201).header('location', `/v1/models/${model.id}`).send(model)
     },
   )
 

@@ -128,7 +128,7 @@ function makeScanJournal({ plan, layers, pins, exported }: OpenScan, report: Tra
   const tell = (step: number, remaining: number | null) => {
     const series = buffer.drain()
     if (series.length > 0) report.metrics(series)
-    const at = { step, steps: plan.steps, epoch: 0, clippedStepShare: 0, sparsity }
+    const at = { step, steps: plan.steps, epoch: 0, clippedStepShare: null, sparsity }
     const progress = meter.take(at, remaining)
     if (progress) report.progress(progress)
   }
@@ -143,7 +143,7 @@ function makeScanJournal({ plan, layers, pins, exported }: OpenScan, report: Tra
     measured(step: number, { removed, means }: Measurement) {
       sparsity = removed / total
       buffer.add(step, { ...means, sparsity })
-      if (means) meter.add({ loss: means.loss ?? 0, accuracy: means.accuracy ?? null, gradientNorm: 0 })
+      if (means) meter.add({ loss: means.loss ?? 0, accuracy: means.accuracy ?? null, gradientNorm: null })
     },
     /** After each measurement; about twice a second, progress and metrics. */
     tick(step: number) {

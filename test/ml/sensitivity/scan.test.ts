@@ -128,7 +128,10 @@ describe('a scan', () => {
       [...removed, report.advised.removed].map((count) => count / 320),
     )
     expect(recorded.started).toMatchObject([{ steps: 14, parameters: 354 }])
-    expect(recorded.progress.at(-1)).toMatchObject({ step: 14, steps: 14, etaSeconds: 0 })
+    expect(recorded.progress.at(-1)).toMatchObject({
+      ...{ step: 14, steps: 14, etaSeconds: 0 },
+      ...{ gradientNorm: null, clippedStepShare: null },
+    })
     expect([...recorded.artifacts.keys()]).toEqual(['sensitivity.json'])
     expect(JSON.parse(new TextDecoder().decode(recorded.artifacts.get('sensitivity.json')))).toEqual(report)
   })
