@@ -3,17 +3,16 @@ import { groupsOf, variablesOf } from '../planning/keras/weight-places.js'
 import { readHdf5 } from './hdf5.js'
 import type { Variables } from './hdf5-reader.js'
 import { checked, type ModelFile, readKerasTopology } from './model-file.js'
-import { jsonOf, unzip } from './zip.js'
+import { jsonOf } from './zip.js'
 
 const WEIGHTS = 'model.weights.h5'
 
 /**
- * A `.keras` archive of Keras 3: config.json and model.weights.h5 in a zip. `maxBytes`: what it may unpack to.
+ * The files of a `.keras` archive of Keras 3, by name: config.json and model.weights.h5.
  * @throws FormatError naming the layer, key or tensor at fault
  * @see keras/src/saving/saving_lib.py of Keras 3.
  */
-export async function readKerasArchive(bytes: Uint8Array, maxBytes: number): Promise<ModelFile> {
-  const archive = await unzip(bytes, maxBytes)
+export async function readKerasArchive(archive: ReadonlyMap<string, Uint8Array>): Promise<ModelFile> {
   const config = jsonOf(archive, 'config.json')
   const { model, layers, places } = readKerasTopology(config)
   const h5 = archive.get(WEIGHTS)

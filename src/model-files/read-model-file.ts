@@ -4,7 +4,7 @@ import { FormatError } from '../formats/format-error.js'
 import { readKerasArchive } from './keras-archive.js'
 import { type ModelFile, readSafetensorsModel } from './model-file.js'
 import { readTfjsArchive } from './tfjs.js'
-import { isZip, namesIn } from './zip.js'
+import { isZip, unzip } from './zip.js'
 
 /**
  * A model in one of the formats, told by its content. `layers` are those of safetensors, which hold none; `maxBytes`: what an archive may unpack to.
@@ -23,6 +23,7 @@ export async function readModelFile(
     return { format: 'safetensors', ...readSafetensorsModel(bytes, layers) }
   }
   if (layers !== null) throw new FormatError('an archive has its own layers: leave topology out')
-  if (namesIn(bytes).includes('config.json')) return { format: 'keras', ...(await readKerasArchive(bytes, maxBytes)) }
-  return { format: 'tfjs', ...(await readTfjsArchive(bytes, maxBytes)) }
+  const archive = await unzip(bytes, maxBytes)
+  if (archive.has('config.json')) return { format: 'keras', ...(await readKerasArchive(archive)) }
+  return { format: 'tfjs', ...readTfjsArchive(archive) }
 }

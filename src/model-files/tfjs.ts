@@ -2,14 +2,13 @@ import { FormatError } from '../formats/format-error.js'
 import type { StoredTensor } from '../formats/safetensors.js'
 import { tfjsNameOf } from '../planning/keras/weight-places.js'
 import { checked, type ModelFile, readKerasTopology, weightsOf } from './model-file.js'
-import { jsonOf, unzip } from './zip.js'
+import { jsonOf } from './zip.js'
 
 /**
- * A layers model of TensorFlow.js in a zip: one JSON file, and beside it the files that its `weightsManifest` names. Quantized weights are refused.
+ * The files of a layers model of TensorFlow.js, by name: one JSON file, and beside it those that its `weightsManifest` names. Quantized weights are refused.
  * @throws FormatError naming the layer, key or tensor at fault
  */
-export async function readTfjsArchive(bytes: Uint8Array, maxBytes: number): Promise<ModelFile> {
-  const archive = await unzip(bytes, maxBytes)
+export function readTfjsArchive(archive: ReadonlyMap<string, Uint8Array>): ModelFile {
   const [name, ...others] = [...archive.keys()].filter((file) => file.endsWith('.json'))
   if (name === undefined || others.length > 0)
     throw new FormatError(

@@ -65,7 +65,7 @@ const EXTERNAL: readonly { readonly within: string; readonly only: readonly stri
     within: 'ml/',
     only: ['@tensorflow/tfjs-core', 'node:crypto', 'node:zlib', 'node:timers', 'node:perf_hooks', 'node:util'],
   },
-  { within: 'model-files/', only: ['h5wasm', 'node:url', 'node:util', 'node:worker_threads', 'node:zlib'] },
+  { within: 'model-files/', only: ['@zip.js/zip.js', 'h5wasm', 'node:url', 'node:worker_threads'] },
   { within: 'planning/', only: ['typebox'] },
   { within: 'contracts/', only: ['typebox', 'uuidv7'] },
   { within: 'formats/', only: ['node:zlib', 'node:buffer'] },

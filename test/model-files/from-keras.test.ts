@@ -5,7 +5,7 @@ import path from 'node:path'
 import { expect, it } from 'vitest'
 import { tf } from '../../src/ml/engine/tensorflow.js'
 import { buildModel } from '../../src/ml/models/model.js'
-import { readKerasArchive } from '../../src/model-files/keras-archive.js'
+import { readModelFile } from '../../src/model-files/read-model-file.js'
 import { pythonWith } from '../support/python.js'
 
 const python = pythonWith('keras', 'tensorflow')
@@ -36,7 +36,7 @@ it.skipIf(python === null)(
     execFileSync(python ?? '', ['-c', SCRIPT, folder], { stdio: 'pipe' })
     for (const name of ['conv', 'rnn']) {
       const { x, shape, y } = JSON.parse(readFileSync(path.join(folder, `${name}.json`), 'utf8'))
-      const { model, weights } = await readKerasArchive(readFileSync(path.join(folder, `${name}.keras`)), 2 ** 24)
+      const { model, weights } = await readModelFile(readFileSync(path.join(folder, `${name}.keras`)), null, 2 ** 24)
       const tensors = Object.fromEntries(
         Object.entries(weights).map(([key, value]) => [key, tf.tensor(value.values, [...value.shape])]),
       )

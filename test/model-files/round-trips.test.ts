@@ -10,9 +10,8 @@ import { encodeKeras } from '../../src/ml/exports/keras-archive.js'
 import { encodeTfjs, TFJS_WEIGHTS } from '../../src/ml/exports/tfjs.js'
 import { buildModel } from '../../src/ml/models/model.js'
 import { readHdf5 } from '../../src/model-files/hdf5.js'
-import { readKerasArchive } from '../../src/model-files/keras-archive.js'
 import { readSafetensorsModel } from '../../src/model-files/model-file.js'
-import { readTfjsArchive } from '../../src/model-files/tfjs.js'
+import { readModelFile } from '../../src/model-files/read-model-file.js'
 import { cannotExport } from '../../src/planning/keras/to-keras.js'
 import type { NamedModel } from '../../src/planning/presets.js'
 import { EXPORT_CASES, type ExportCase, KERAS_CASES } from '../ml/exports/cases.js'
@@ -35,8 +34,9 @@ const isId = ({ input }: ExportCase) => input.type === 'int32'
 
 describe('a model that was written and is read again gives the same', () => {
   it.each(named(KERAS_CASES))('as .keras: %s', async (_, each) => {
-    const { model, weights } = await readKerasArchive(
+    const { model, weights } = await readModelFile(
       await encodeKeras(each.model, each.weights, isId(each), card),
+      null,
       MAX,
     )
     expect(predict(model, weights, each.input)).toEqual(predict(each.model, each.weights, each.input))
@@ -46,7 +46,7 @@ describe('a model that was written and is read again gives the same', () => {
     'as TensorFlow.js: %s',
     async (_, each) => {
       const { json, weights: bytes } = encodeTfjs(each.model, each.weights, isId(each), card)
-      const { model, weights } = await readTfjsArchive(zipSync({ 'model.json': json, [TFJS_WEIGHTS]: bytes }), MAX)
+      const { model, weights } = await readModelFile(zipSync({ 'model.json': json, [TFJS_WEIGHTS]: bytes }), null, MAX)
       expect(predict(model, weights, each.input)).toEqual(predict(each.model, each.weights, each.input))
     },
   )
