@@ -11,8 +11,8 @@ const orNull = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T, d
 const means = (description: string) => orNull(Type.Record(Type.String(), Type.Number()), description)
 
 const Bytes = Type.Object(
-  { raw: count('float32'), gzip: count('The same as safetensors, gzipped'), sparse: count('As the sparse container') },
-  { ...strict, description: 'Measured' },
+  { raw: count('As safetensors'), gzip: count('That file, gzipped'), sparse: count('As the sparse container') },
+  { ...strict, description: 'Files with float32 weights, measured' },
 )
 
 const Median = Type.Object(
@@ -109,12 +109,34 @@ export const PruningReport = Type.Object(
       { dense: count('Before'), nonZero: count('Delivered, that are not 0'), compact: count('Delivered') },
       strict,
     ),
+    pieces: orNull(
+      Type.Object(
+        {
+          asked: orNull(share('Of the pieces, by the schedule'), 'Null where a threshold or n-of-m decides'),
+          total: count('Elements, blocks or units that could be removed'),
+          removed: count('Of them'),
+        },
+        strict,
+      ),
+      'As of the last mask update; null if there was none',
+    ),
     macs: Type.Object({ dense: count('An example, before'), compact: count('Delivered') }, strict),
-    bytes: Type.Object({ dense: Bytes, delivered: Bytes }, strict),
+    bytes: Type.Object(
+      {
+        dense: Type.Intersect([Bytes], { description: 'Of the network just before the first mask update' }),
+        masked: Type.Intersect([Bytes], { description: 'With zeros for what is removed, in the shapes it had' }),
+        delivered: Bytes,
+      },
+      strict,
+    ),
     layers: Type.Array(LayerPruning),
-    evaluatedOn: Type.Enum(['validation', 'test', 'train'], { description: 'The rows of rounds and of `delivered`' }),
+    evaluatedOn: orNull(
+      Type.Enum(['validation', 'test']),
+      'The rows of rounds and of `delivered`; null if none were held out and there is no test split: then nothing was measured',
+    ),
     rounds: Type.Array(Round, {
-      description: 'Mask updates: all of them if there are few, else the first and the last',
+      description:
+        'Mask updates: all of schedules one-shot, iterative and multi-step, of others the first and the last',
     }),
     delivered: means('Loss and metrics of the delivered network'),
     compaction: orNull(Compaction, 'Null if the network was not rebuilt'),

@@ -3,6 +3,7 @@ import { gzipSync } from 'node:zlib'
 import type { DatasetSchema } from '../contracts/dataset.js'
 import { takesLogits } from '../contracts/loss.js'
 import type { LayersModel } from '../contracts/model.js'
+import type { PruningReport } from '../contracts/pruning-report.js'
 import type { JobResult } from '../contracts/training-job.js'
 import { encodeSafetensors, type StoredTensor, type StoredTensors } from '../formats/safetensors.js'
 import { encodeSparse } from '../formats/sparse.js'
@@ -37,6 +38,12 @@ export function exportWeights(weights: StoredTensors): ExportedWeights {
     bytes: { dense: dense.byteLength, gzip: gzipSync(dense).byteLength, sparse: sparse.byteLength },
     sha256: sha256(dense),
   }
+}
+
+/** Measured: the dense file, the same gzipped, and the sparse container. */
+export function fileBytes(weights: StoredTensors): PruningReport['bytes']['delivered'] {
+  const { dense: raw, ...packed } = exportWeights(weights).bytes
+  return { raw, ...packed }
 }
 
 /** Weights as safetensors. */

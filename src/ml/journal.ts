@@ -26,8 +26,12 @@ export interface Journal {
   /** A step whose gradient or loss was not finite, and what was done about it; `rateFactor`: of the learning rate from now on. */
   nonFinite(step: number, data: Record<string, unknown>, rateFactor: number): void
   validated(step: number, means: Readonly<Record<string, number>>): void
-  /** `means`: before and after the update, where they were measured. */
-  pruned(step: number, record: PruneRecord, means: { before: Means | null; after: Means | null }): void
+  /** `round`: means before and after the update, null where there are no rows to measure on; `unpruned`: files just before the first update. */
+  pruned(
+    step: number,
+    record: PruneRecord,
+    measured: { round: { before: Means | null; after: Means | null } | null; unpruned: Running['unpruned'] },
+  ): void
   /** The network was made smaller after `done` updates. @returns The checkpoint to go on from. */
   rebuilt(done: number, smaller: { readonly rebuilt: Rebuilt; readonly state: StoredTensors }): Uint8Array
   /** After each step; about twice a second, progress and metrics. `done` counts updates. */
@@ -105,10 +109,12 @@ export function makeJournal(
     validated(step, means) {
       for (const [name, value] of Object.entries(means)) buffer.add(step, { [`validation.${name}`]: value })
     },
-    pruned(step, { weights, updates, masksSha256 }, means) {
+    pruned(step, { asked, weights, updates, masksSha256 }, { round, unpruned }) {
       sparsity = sparsityOf(weights)
-      if (means.before ?? means.after)
-        running = { ...running, rounds: [...running.rounds, { step, sparsity, ...means }] }
+      const pieces = updates.reduce((sum, each) => sum + each.pieces, 0)
+      const gone = updates.reduce((sum, each) => sum + each.removed, 0)
+      running = { ...running, unpruned, pieces: { asked, total: pieces, removed: gone } }
+      if (round) running = { ...running, rounds: [...running.rounds, { step, sparsity, ...round }] }
       const removed = weights.reduce((sum, each) => sum + each.removed, 0)
       const total = weights.reduce((sum, each) => sum + each.weights, 0)
       report.event('pruning.updated', { step, sparsity, removed, total, updates, masksSha256 })

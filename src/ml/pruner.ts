@@ -4,7 +4,7 @@ import { CRITERIA } from '../contracts/pruning-criterion.js'
 import type { StoredTensor, StoredTensors } from '../formats/safetensors.js'
 import { type Calibration, type CalibrationNeeds, calibrationBatches, makeCalibration } from './calibration.js'
 import type { Session, SignatureSpec } from './engine/types.js'
-import { decideMasks } from './pruning/decide.js'
+import { type Decision, decideMasks } from './pruning/decide.js'
 import type { Masks } from './pruning/granularity/pieces.js'
 import { isScored } from './pruning/granularity/units.js'
 import type { PieceUpdate } from './pruning/masks.js'
@@ -23,6 +23,8 @@ export interface WeightSparsity {
 
 /** A mask update, for the event log. */
 export interface PruneRecord {
+  /** Share of the pieces that is to be removed; null where something else decides. */
+  readonly asked: number | null
   readonly updates: readonly PieceUpdate[]
   readonly weights: readonly WeightSparsity[]
   /** SHA-256 in hex over the masks, a byte an element, in the order of the weights. */
@@ -35,6 +37,7 @@ export interface Pruner {
   readonly signatures: Readonly<Record<string, SignatureSpec>>
   /** The last step before which masks are updated. */
   readonly lastUpdateStep: number
+  isUpdate(step: number): boolean
   /** Worth to be evaluated before and after: every update where there are few, else the first and the last. */
   isRound(step: number): boolean
   /** To be called before every step: what the schedule says is removed, it and its slots become 0. Null unless masks are updated before `step`. */
@@ -93,12 +96,14 @@ function pruner(spec: PruningSpec, { parts, targets, mutable, trainRows, steps }
       }
     }
     session.set(changed)
-    return recordOf(decision.masks, decision.updates, parts.pruned)
+    const isAsked = spec.selection.kind === 'sparsity' && spec.granularity.kind !== 'n-of-m'
+    return { asked: isAsked ? schedule.sparsityAt(step) : null, ...recordOf(decision, parts.pruned) }
   }
 
   return {
     signatures,
     lastUpdateStep: schedule.lastUpdateStep,
+    isUpdate: schedule.isUpdateStep,
     isRound: (step) =>
       schedule.isUpdateStep(step) && (isFew || step === firstUpdateStep || step === schedule.lastUpdateStep),
     before(session, step) {
@@ -170,7 +175,10 @@ export function collect(
   }
 }
 
-function recordOf(masks: Masks, updates: readonly PieceUpdate[], pruned: readonly string[]): PruneRecord {
+function recordOf(
+  { masks, updates }: Pick<Decision, 'masks' | 'updates'>,
+  pruned: readonly string[],
+): Omit<PruneRecord, 'asked'> {
   const hash = createHash('sha256')
   for (const name of pruned) hash.update(masks[name] ?? new Uint8Array())
   return { updates, weights: sparsities(masks), masksSha256: hash.digest('hex') }

@@ -1,15 +1,15 @@
-import { gzipSync } from 'node:zlib'
 import type { PruningReport } from '../contracts/pruning-report.js'
-import { encodeSafetensors, type StoredTensors } from '../formats/safetensors.js'
-import { encodeSparse } from '../formats/sparse.js'
+import type { StoredTensors } from '../formats/safetensors.js'
 import { macsOf } from '../planning/macs.js'
 import { describeLayers, type LayerDescription } from '../planning/shapes.js'
+import { fileBytes } from './export.js'
 import { compareLatency } from './latency.js'
 import { buildModel } from './models/model.js'
 import { sparsityOf, type WeightSparsity } from './pruner.js'
 import { judgePruning } from './pruning-verdicts.js'
 import { type Rebuilt, witnessesOf } from './rebuild.js'
 import type { Run } from './run.js'
+import type { Running } from './running.js'
 import type { TrainOptions } from './training.js'
 
 /** Of a request by itself, and of a batch. */
@@ -21,7 +21,7 @@ export interface Delivered {
   readonly weights: StoredTensors
   readonly sparsities: readonly WeightSparsity[]
   readonly means: { readonly validation: Means; readonly test: Means }
-  readonly rounds: PruningReport['rounds']
+  readonly running: Pick<Running, 'rounds' | 'unpruned' | 'pieces'>
 }
 type Means = PruningReport['delivered']
 
@@ -29,10 +29,12 @@ type Means = PruningReport['delivered']
 export function makePruningReport(
   run: Run,
   { schema }: Pick<TrainOptions, 'schema'>,
-  { rebuilt, weights, sparsities, means, rounds }: Delivered,
+  { rebuilt, weights, sparsities, means, running }: Delivered,
 ): PruningReport | null {
   const { pruning } = run.plan.spec
   if (!pruning) return null
+  const { rounds, unpruned, pieces } = running
+  const delivered = fileBytes(weights)
   const dense = describeLayers(run.specified)
   const small = describeLayers(rebuilt?.model ?? run.specified)
   const layers = dense.map((layer, index) =>
@@ -49,9 +51,10 @@ export function makePruningReport(
       compact: total(({ parameters }) => parameters.compact),
     },
     macs: { dense: total(({ macs }) => macs.dense), compact: total(({ macs }) => macs.compact) },
-    bytes: { dense: bytesOf(rebuilt?.masked ?? weights), delivered: bytesOf(weights) },
+    pieces,
+    bytes: { dense: unpruned ?? delivered, masked: rebuilt ? fileBytes(rebuilt.masked) : delivered, delivered },
     layers,
-    evaluatedOn: means.validation ? 'validation' : means.test ? 'test' : 'train',
+    evaluatedOn: means.validation ? 'validation' : means.test ? 'test' : null,
     rounds: [...rounds],
     delivered: means.validation ?? means.test,
     compaction: rebuilt && compactionOf(rebuilt),
@@ -79,7 +82,7 @@ function layerReport(
     },
     macs: { dense: macsOf(dense), compact: macsOf(small) },
     sparsity: pruned.length > 0 ? sparsityOf(pruned) : null,
-    bytes: bytesOf(own),
+    bytes: Object.keys(own).length === 0 ? { raw: 0, gzip: 0, sparse: 0 } : fileBytes(own),
   }
 }
 
@@ -87,16 +90,6 @@ function nonZeroIn(values: ArrayLike<number>): number {
   let count = 0
   for (let i = 0; i < values.length; i++) if (values[i] !== 0) count++
   return count
-}
-
-function bytesOf(weights: StoredTensors): PruningReport['bytes']['dense'] {
-  const raw = Object.values(weights).reduce((sum, { values }) => sum + values.byteLength, 0)
-  if (raw === 0) return { raw: 0, gzip: 0, sparse: 0 }
-  return {
-    raw,
-    gzip: gzipSync(encodeSafetensors(weights, {})).byteLength,
-    sparse: encodeSparse(weights).byteLength,
-  }
 }
 
 function compactionOf({ step, report }: Rebuilt): NonNullable<PruningReport['compaction']> {

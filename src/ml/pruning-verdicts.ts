@@ -7,6 +7,8 @@ export function judgePruning(figures: Figures): string[] {
   const { certificate, compaction } = figures
   return [
     ...weights(figures),
+    ...missed(figures),
+    ...emptied(figures),
     ...(compaction === null ? unchanged(figures) : smaller(figures)),
     ...(certificate === null ? [] : [evidence(certificate)]),
   ]
@@ -16,9 +18,33 @@ function weights({ sparsity, parameters, bytes }: Figures): string[] {
   const { raw } = bytes.dense
   const { gzip, sparse } = bytes.delivered
   const [form, size] = sparse < gzip ? ['the sparse container', sparse] : ['gzipped safetensors', gzip]
+  const compared = size < raw ? `${ratio(raw / size)} smaller than` : 'no smaller than'
   return [
     `${percent(sparsity)} of the prunable weights are removed; of ${parameters.dense} parameters ${parameters.nonZero} are not 0.`,
-    `The smallest file is ${form}: ${size} bytes, ${ratio(raw / size)} smaller than the dense ${raw}.`,
+    `The smallest file of float32 weights is ${form}: ${size} bytes, ${compared} the dense network as safetensors (${raw}; gzipped ${bytes.dense.gzip}).`,
+  ]
+}
+
+/** Counts are rounded for each weight or group by itself; what lies further from what was asked is said. */
+function missed({ pieces, layers }: Figures): string[] {
+  if (pieces === null || pieces.asked === null) return []
+  const { asked, total, removed } = pieces
+  const roundings = layers.filter((layer) => layer.sparsity !== null).length
+  if (Math.abs(removed - asked * total) <= Math.max(1, roundings)) return []
+  const why =
+    removed < asked * total
+      ? 'roundTo, layerSparsity.max or what always stays of each layer keeps more'
+      : 'layerSparsity.min removes more'
+  return [
+    `Asked were ${percent(asked)} of ${total} pieces, but ${removed} are removed (${percent(removed / total)}): ${why}.`,
+  ]
+}
+
+function emptied({ layers }: Figures): string[] {
+  const names = layers.filter((layer) => layer.sparsity === 1).map(({ layer }) => layer)
+  if (names.length === 0) return []
+  return [
+    `No weight is left of ${names.join(', ')}: what it gives no longer depends on its inputs. Take a smaller sparsity, or layerSparsity.max.`,
   ]
 }
 

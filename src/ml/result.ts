@@ -43,7 +43,7 @@ export async function deliver(
     run,
     { schema },
     {
-      ...{ rebuilt, weights, sparsities, rounds: running.rounds },
+      ...{ rebuilt, weights, sparsities, running },
       means: { validation: measured.validation.means, test: measured.test.means },
     },
   )

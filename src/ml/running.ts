@@ -30,6 +30,10 @@ export interface Running {
   readonly endedAt: number | null
   /** Mask updates that were evaluated. */
   readonly rounds: PruningReport['rounds']
+  /** Files of what would have been delivered just before the first mask update; null until then. */
+  readonly unpruned: PruningReport['bytes']['dense'] | null
+  /** As of the last mask update. */
+  readonly pieces: PruningReport['pieces']
   /** Null before the first step. */
   readonly ledger: LedgerState | null
 }
@@ -45,6 +49,8 @@ export const emptyRunning: Running = {
   best: initialEarlyStopping,
   endedAt: null,
   rounds: [],
+  unpruned: null,
+  pieces: null,
   ledger: null,
 }
 

@@ -3,12 +3,13 @@ import { isBatchMetric } from '../contracts/metric-name.js'
 import { removesUnits } from '../contracts/pruning-granularity.js'
 import type { Outputs } from './engine/types.js'
 import { type Evaluation, evaluate } from './evaluate.js'
+import { fileBytes } from './export.js'
 import { type Journal, makeJournal } from './journal.js'
 import { evaluationFailure, locateInState, stateFailure } from './non-finite.js'
 import { makeNonFinitePolicy, type NonFinitePolicy } from './non-finite-policy.js'
 import { makePause, type Pause } from './pause.js'
 import { rebuild } from './rebuild.js'
-import { deliver } from './result.js'
+import { deliver, finalValues } from './result.js'
 import { openRun, type Run } from './run.js'
 import type { TrainOptions, TrainOutcome } from './training.js'
 import { makeWatch, type Watch } from './watch.js'
@@ -151,13 +152,16 @@ async function prune(
 ): Promise<ReturnType<typeof rebuild>> {
   const { pruner, session, plan } = run
   const { pruning } = plan.spec
-  if (!pruner || !pruning) return null
+  if (!pruner || !pruning || !pruner.isUpdate(step)) return null
   // Short, and it must not be left half-way: no signal stops it.
-  const measured = async () => (pruner.isRound(step) ? meansOfNow(run, pause, step) : null)
+  const isRound = pruner.isRound(step)
+  const measured = async () => (isRound ? meansOfNow(run, pause, step) : null)
+  const unpruned = journal.running().unpruned ?? fileBytes(finalValues(run))
   const before = await measured()
   const record = pruner.before(session, step)
   if (!record) return null
-  journal.pruned(step, record, { before, after: await measured() })
+  const after = await measured()
+  journal.pruned(step, record, { round: isRound ? { before, after } : null, unpruned })
   watch.pruned()
   const isLast = step === pruner.lastUpdateStep
   return isLast && pruning.compact && removesUnits(pruning.granularity) ? rebuild(run, schema, step) : null

@@ -6,6 +6,7 @@ import { matches } from './patterns.js'
 import type { NamedModel } from './presets.js'
 import { type PrunableWeight, prunableWeights, selectedWeights } from './prunable.js'
 import { selectedGroups } from './prunable-groups.js'
+import { checkReach, weightPieces } from './pruning-reach.js'
 import { show } from './shape.js'
 import type { LayerDescription } from './shapes.js'
 import { type UnitGroup, unitGroups } from './units/groups.js'
@@ -29,7 +30,8 @@ export function checkPruning(
   if (!spec) return []
   const found = [...checkPatterns(spec, layers), ...checkFit(spec, layers), ...checkSchedule(spec, steps)]
   // What is wrong already would come again as units that cannot be found.
-  return found.length === 0 && removesUnits(spec.granularity) ? checkUnits(spec, model, layers) : found
+  if (found.length > 0) return found
+  return removesUnits(spec.granularity) ? checkUnits(spec, model, layers) : checkReach(spec, weightPieces(spec, layers))
 }
 
 /** Patterns against the names of layers and weights. */
@@ -93,49 +95,10 @@ function checkUnits(spec: PruningSpec, model: NamedModel, layers: readonly Layer
         ),
       ]
   }
-  return checkReach(spec, groups)
-}
-
-/** One unit of each group stays. */
-function checkReach({ schedule, scope, layerSparsity }: PruningSpec, groups: readonly UnitGroup[]): Finding[] {
-  const { pointer, sparsity } = targetOf(schedule)
-  const sizes = groups.map(({ units }) => units.length)
-  const most = sizes.map((size) => Math.min(size - 1, Math.floor(layerSparsity.max * size)))
-  const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0)
-  if (scope === 'global') {
-    const total = sum(sizes)
-    if (Math.round(sparsity * total) <= sum(most)) return []
-    return [
-      outOfRange(
-        pointer,
-        `one unit of each of the ${groups.length} groups stays${layerSparsity.max < 1 ? ', and layerSparsity.max bounds each' : ''}: at most ${sum(most)} of ${total} can go, the nearest is ${nearest(sum(most) / total)}`,
-      ),
-    ]
-  }
-  return groups.flatMap(({ layers }, index) => {
-    const [size = 1, reach = 0] = [sizes[index], most[index]]
-    return Math.round(sparsity * size) <= reach
-      ? []
-      : [
-          outOfRange(
-            pointer,
-            `of the ${size} units of ${layers.join(', ')} at most ${reach} can go, the nearest is ${nearest(reach / size)}: take that, scope global, or exclude the layer`,
-          ),
-        ]
-  })
-}
-
-/** What a schedule ends with; 0 where something else decides. */
-function targetOf(schedule: PruningSpec['schedule']): { pointer: string; sparsity: number } {
-  if (schedule.kind !== 'multi-step')
-    return { pointer: '/schedule/finalSparsity', sparsity: schedule.finalSparsity ?? 0 }
-  const last = schedule.milestones.length - 1
-  return { pointer: `/schedule/milestones/${last}/sparsity`, sparsity: schedule.milestones[last]?.sparsity ?? 0 }
-}
-
-/** Rounded down to what can be written. */
-function nearest(sparsity: number): number {
-  return Math.floor(sparsity * 10_000) / 10_000
+  return checkReach(
+    spec,
+    groups.map(({ layers, units }) => ({ name: layers.join(' + '), pieces: units.length, least: 1 })),
+  )
 }
 
 function reasonsOf(groups: readonly UnitGroup[]): string {
