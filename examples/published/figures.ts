@@ -26,3 +26,9 @@ export function publishedTable({ model }: Table, rows: readonly RowFigures[]): s
   })
   return `${model} on MNIST, test error at the last step\n${formatTable([HEAD, ...lines])}`
 }
+
+/** Whether the bounds hold, of the rows that have one. */
+export function verdictOf(rows: readonly Pick<RowFigures, 'holds'>[]): string {
+  if (rows.some(({ holds }) => holds === false)) return 'NOT all bounds hold.'
+  return rows.some(({ holds }) => holds) ? 'All bounds hold.' : 'None of these rows has a bound.'
+}

@@ -4,7 +4,8 @@ const strict = { additionalProperties: false }
 const pooling = (byDefault: 'l2' | 'mean') =>
   Type.Enum(['l2', 'sum', 'mean', 'max'], {
     default: byDefault,
-    description: 'How the scores of weights become one: root of the sum of squares, sum, mean, or the largest',
+    description:
+      'How the scores of weights become one: root of the sum of squares, sum, mean, or the largest; for movement not `l2`, which loses their sign',
   })
 const units = <K extends string>(kind: K, description: string) =>
   Type.Object(

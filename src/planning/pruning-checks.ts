@@ -7,6 +7,7 @@ import type { NamedModel } from './presets.js'
 import { type PrunableWeight, prunableWeights, selectedWeights } from './prunable.js'
 import { selectedGroups } from './prunable-groups.js'
 import { checkReach, weightPieces } from './pruning-reach.js'
+import { checkUnused } from './pruning-unused.js'
 import { show } from './shape.js'
 import type { LayerDescription } from './shapes.js'
 import { type UnitGroup, unitGroups } from './units/groups.js'
@@ -28,7 +29,12 @@ export function checkPruning(
   steps: number,
 ): Finding[] {
   if (!spec) return []
-  const found = [...checkPatterns(spec, layers), ...checkFit(spec, layers), ...checkSchedule(spec, steps)]
+  const found = [
+    ...checkPatterns(spec, layers),
+    ...checkFit(spec, layers),
+    ...checkUnused(spec),
+    ...checkSchedule(spec, steps),
+  ]
   // What is wrong already would come again as units that cannot be found.
   if (found.length > 0) return found
   return removesUnits(spec.granularity) ? checkUnits(spec, model, layers) : checkReach(spec, weightPieces(spec, layers))
@@ -52,7 +58,7 @@ function checkPatterns(spec: PruningSpec, layers: readonly LayerDescription[]): 
 
 /** Criterion, granularity, selection and the rest against each other and the shapes of the weights. */
 function checkFit(spec: PruningSpec, layers: readonly LayerDescription[]): Finding[] {
-  const { criterion, granularity, scope, distribution, normalization, layerSparsity, selection, regrow } = spec
+  const { criterion, granularity, layerSparsity, selection, regrow } = spec
   const isUnit = removesUnits(granularity)
   const weights = selectedWeights(spec, layers)
   const found: Finding[] = []
@@ -62,16 +68,8 @@ function checkFit(spec: PruningSpec, layers: readonly LayerDescription[]): Findi
     )
   if (criterion === 'wanda') found.push(...checkWanda(weights))
   if (granularity.kind === 'n-of-m') found.push(...checkGroups(granularity, weights, selection.kind))
-  if (scope === 'global' && distribution !== 'uniform')
-    found.push(
-      invalid('/distribution', `${distribution} spreads the sparsity over layers, which scope global does by rank`),
-    )
-  if (scope === 'layer' && normalization !== undefined)
-    found.push(invalid('/normalization', 'scores of different layers are only compared in scope global'))
   if (layerSparsity.min > layerSparsity.max)
     found.push(outOfRange('/layerSparsity/min', `is above max, which is ${layerSparsity.max}`))
-  if (spec.roundTo > 1 && !isUnit)
-    found.push(invalid('/roundTo', `rounds numbers of units, but granularity is ${granularity.kind}`))
   if (selection.kind === 'shrinkage') found.push(...checkShrinkage(spec))
   if (regrow && granularity.kind !== 'element')
     found.push(invalid('/regrow', `exchanges single weights, but granularity is ${granularity.kind}`))
@@ -82,7 +80,8 @@ function checkFit(spec: PruningSpec, layers: readonly LayerDescription[]): Findi
 function checkUnits(spec: PruningSpec, model: NamedModel, layers: readonly LayerDescription[]): Finding[] {
   const all = unitGroups(analyzeUnits(model))
   const groups = selectedGroups(spec, layers, all)
-  if (groups.length === 0) return [invalid('/include', `selects no units that can be removed: ${reasonsOf(all)}`)]
+  if (groups.length === 0)
+    return [invalid('/include', `selects no units that can be removed: ${reasonsOf(spec, layers, all)}`)]
   if (spec.criterion === 'batch-norm-scale') {
     const without = groups.filter(({ units }) =>
       units.some(({ output }) => !output.some(({ weight }) => weight.endsWith('/gamma'))),
@@ -101,11 +100,18 @@ function checkUnits(spec: PruningSpec, model: NamedModel, layers: readonly Layer
   )
 }
 
-function reasonsOf(groups: readonly UnitGroup[]): string {
+/** Why each group of the model is none of those to prune. */
+function reasonsOf(spec: PruningSpec, layers: readonly LayerDescription[], groups: readonly UnitGroup[]): string {
+  const { kind } = spec.granularity
   return groups
-    .map(({ layers, units }) => {
-      const pin = units.find(({ pinned }) => pinned !== null)?.pinned
-      return `${layers.join(' + ')} ${pin ? `stays (${pin})` : `has ${units.length} units`}`
+    .map((group) => {
+      const name = group.layers.join(' + ')
+      const pin = group.units.find(({ pinned }) => pinned !== null)?.pinned
+      if (pin) return `${name} stays (${pin})`
+      const selects = (changes: Partial<PruningSpec>) =>
+        selectedGroups({ ...spec, ...changes }, layers, [group]).length > 0
+      if (selects({ include: ['*'], exclude: [] })) return `${name} is left out by include or exclude`
+      return `${name} has no units of kind ${kind}`
     })
     .join('; ')
 }

@@ -33,7 +33,8 @@ export function checkReach(spec: PruningSpec, candidates: readonly Removable[]):
   const limits = candidates.map((each) => limitsOf(each, spec.layerSparsity))
   const what = removesUnits(granularity) ? 'units' : granularity.kind === 'block' ? 'blocks' : 'weights'
   const goal = { pointer, sparsity, what }
-  if (candidates.every(({ pieces }) => pieces <= spec.roundTo)) return [keepsAll(goal, candidates, spec.roundTo)]
+  if (spec.roundTo > 1 && candidates.every(({ pieces }) => pieces <= spec.roundTo))
+    return [keepsAll(goal, candidates, spec.roundTo)]
   if (scope === 'global') return checkTogether(goal, candidates, limits)
   if (distribution !== 'uniform') return []
   const found = candidates.flatMap((each, index) => checkOne(goal, each, limits[index] ?? NONE))

@@ -1,12 +1,13 @@
 import type { ScoreNormalization } from '../../contracts/pruning.js'
 
-const sum = (scores: Float32Array) => scores.reduce((total, score) => total + score, 0)
+/** By magnitude: scores of movement may be below 0. */
+const sum = (scores: Float32Array) => scores.reduce((total, score) => total + Math.abs(score), 0)
 
 const DIVISORS = {
   none: () => 1,
   sum,
   mean: (scores) => sum(scores) / scores.length,
-  max: (scores) => scores.reduce((largest, score) => Math.max(largest, score), 0),
+  max: (scores) => scores.reduce((largest, score) => Math.max(largest, Math.abs(score)), 0),
   l2: (scores) => Math.sqrt(scores.reduce((total, score) => total + score * score, 0)),
 } satisfies Record<ScoreNormalization, (scores: Float32Array) => number>
 
