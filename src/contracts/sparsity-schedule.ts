@@ -101,3 +101,8 @@ export const SparsitySchedule = Type.Union([
 ])
 /** Sparsity is the share of weights removed, 0 ≤ s < 1; steps count from 0, and a mask is set before its step. */
 export type SparsitySchedule = Static<typeof SparsitySchedule>
+
+/** Step of the first mask update. */
+export function firstStepOf(schedule: SparsitySchedule): number {
+  return schedule.kind === 'multi-step' ? (schedule.milestones[0]?.step ?? 0) : schedule.beginStep
+}

@@ -33,6 +33,6 @@ export function selectedWeights(
 }
 
 /** Patterns name layers, or weights. */
-export function matchesWeight(patterns: readonly string[], { layer, name }: PrunableWeight): boolean {
+function matchesWeight(patterns: readonly string[], { layer, name }: PrunableWeight): boolean {
   return matchesAny(patterns, layer) || matchesAny(patterns, name)
 }

@@ -1,6 +1,7 @@
 import type { PruningSpec } from '../contracts/pruning.js'
 import { CRITERIA } from '../contracts/pruning-criterion.js'
 import { removesUnits } from '../contracts/pruning-granularity.js'
+import { firstStepOf } from '../contracts/sparsity-schedule.js'
 import type { Finding } from './checks.js'
 import { matches } from './patterns.js'
 import type { NamedModel } from './presets.js'
@@ -222,7 +223,7 @@ function checkTarget({ schedule, granularity, selection }: PruningSpec): Finding
 /** What needs a schedule of a certain kind, or steps before it. */
 function checkCompanions({ schedule, regrow, rewind, criterion, selection }: PruningSpec): Finding[] {
   const found: Finding[] = []
-  const first = schedule.kind === 'multi-step' ? (schedule.milestones[0]?.step ?? 0) : schedule.beginStep
+  const first = firstStepOf(schedule)
   if (regrow && schedule.kind !== 'constant')
     found.push(invalid('/regrow', `exchanges weights at a sparsity that stays: take schedule constant`))
   if (regrow && selection.kind !== 'sparsity')

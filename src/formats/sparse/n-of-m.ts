@@ -1,7 +1,7 @@
 import { type Bits, type BitTensor, broken, type Encoding, emptyLike, type Found, partOf, sizeOf } from './encoding.js'
 
 /** Group sizes that are tried. */
-export const GROUP_SIZES = [2, 4, 8, 16, 32] as const
+const GROUP_SIZES = [2, 4, 8, 16, 32] as const
 
 interface Groups {
   /** Along which groups lie, from 0. */

@@ -19,11 +19,6 @@ export interface ScheduleContext {
 type Of<K extends ScheduleSpec['kind']> = Extract<ScheduleSpec, { kind: K }>
 type Gradual = Of<'polynomial' | 'exponential' | 'cosine'>
 
-/** Of its updates. */
-export function firstStepOf(spec: ScheduleSpec): number {
-  return spec.kind === 'multi-step' ? (spec.milestones[0]?.step ?? 0) : spec.beginStep
-}
-
 /** @throws SPEC_OUT_OF_RANGE if a schedule ends before it begins, a gradual one if it does not end after. */
 export function makeSparsitySchedule(spec: ScheduleSpec, context: ScheduleContext): SparsitySchedule {
   switch (spec.kind) {

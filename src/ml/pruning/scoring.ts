@@ -37,7 +37,7 @@ export function scoreTargets(
   }))
 }
 
-export function scoresWeights(criterion: CriterionName): criterion is ElementCriterionName {
+function scoresWeights(criterion: CriterionName): criterion is ElementCriterionName {
   return CRITERIA[criterion].scores === 'elements'
 }
 

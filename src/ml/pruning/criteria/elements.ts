@@ -70,7 +70,7 @@ const lamp: ElementCriterion = ({ values }) => {
 }
 
 /** The score of a weight by itself; `snip` is divided by the sum over all weights in `scoreWeights`. */
-export const ELEMENT_CRITERIA = {
+const ELEMENT_CRITERIA = {
   ...{ magnitude, random, lamp, synflow, gradient, taylor, obd, movement, wanda },
   snip: taylor,
 } satisfies Record<ElementCriterionName, ElementCriterion>
