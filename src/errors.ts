@@ -36,6 +36,7 @@ export const CATALOGUE = {
   DATASET_INVALID: { status: 422, title: 'The data cannot be used', retryable: false },
   MODEL_FILE_INVALID: { status: 422, title: 'The file is no model that can be taken over', retryable: false },
   IDEMPOTENCY_MISMATCH: { status: 422, title: 'The idempotency key was used with another request', retryable: false },
+  OBJECT_MISSING: { status: 500, title: 'A stored file is not in the object store', retryable: false },
   INTERNAL: { status: 500, title: 'Something went wrong here', retryable: true },
   UNAVAILABLE: { status: 503, title: 'A part of the service is out of reach', retryable: true },
   // Codes of failed jobs: they come in `failure.code`, not as an HTTP status.

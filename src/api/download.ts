@@ -25,7 +25,7 @@ export async function sendObject(
 
   const range = rangeOf(request, tag, file.bytes)
   if (range.kind === 'unsatisfiable') {
-    reply.header('content-range', `bytes */${file.bytes}`).removeHeader('etag')
+    reply.header('content-range', `bytes */${file.bytes}`)
     throw problem('RANGE_UNSATISFIABLE', `the file has ${file.bytes} bytes`)
   }
   const part = range.kind === 'part' ? { start: range.start, end: range.end } : undefined

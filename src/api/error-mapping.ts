@@ -1,4 +1,5 @@
 import { type ErrorCode, EspalierError, problem } from '../errors.js'
+import { ObjectMissingError } from '../storage/object-store.js'
 
 /** Errors of Fastify and its plugins by their code; the others come from here and have a code of the catalogue already. */
 const FRAMEWORK: Readonly<Record<string, { readonly code: ErrorCode; readonly detail: string }>> = {
@@ -21,9 +22,14 @@ const FRAMEWORK: Readonly<Record<string, { readonly code: ErrorCode; readonly de
 /** Codes of Prisma and of sockets that mean: the database cannot be reached or does not answer in time. */
 const UNREACHABLE = new Set(['P1001', 'P1002', 'P1008', 'P1017', 'P2024', 'ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT'])
 
+const OBJECT_MISSING =
+  'the file was stored, and its object is not there: it was removed from the object store, or api and workers do not share one (ESPALIER_DATA)'
+
 /** Whatever was thrown, as an error of the catalogue. Details of unknown errors stay in the log. */
 export function toEspalierError(thrown: unknown): EspalierError {
   if (thrown instanceof EspalierError) return thrown
+  if (thrown instanceof ObjectMissingError)
+    return new EspalierError('OBJECT_MISSING', OBJECT_MISSING, [], { cause: thrown })
   const code = textOf(thrown, 'code')
   const known = FRAMEWORK[code]
   if (known) return new EspalierError(known.code, known.detail, [], { cause: thrown })

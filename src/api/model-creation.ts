@@ -65,12 +65,26 @@ function readTopology(text: string): LayersModel {
       throw error instanceof FormatError ? invalid('/topology', error.message) : error
     }
   }
+  refuseOthers(value)
   const parsed = parse(LayersModel, value)
   if (parsed.ok) return parsed.value
   throw fieldProblem(
     'MODEL_FILE_INVALID',
     parsed.errors.map(({ pointer, detail }) => ({ pointer: `/topology${pointer}`, detail })),
   )
+}
+
+/** A model of a spec that is not its layers, and a report with all that is around the model. */
+function refuseOthers(value: unknown): void {
+  if (typeof value !== 'object' || value === null) return
+  const { kind, model }: { kind?: unknown; model?: unknown } = value
+  if (typeof kind === 'string' && kind !== 'layers')
+    throw invalid(
+      '/topology/kind',
+      `must be "layers", is ${JSON.stringify(kind.slice(0, 80))}: give the layers themselves, or what model.to_json() of Keras gives; those of a preset are \`model\` in the report.json of a job with it`,
+    )
+  if (kind === undefined && typeof model === 'object' && model !== null)
+    throw invalid('/topology', 'has the layers in `model`: send only what is in there')
 }
 
 /** Names in files may be of any length. */

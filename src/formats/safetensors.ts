@@ -165,7 +165,7 @@ export function toStored(name: string, { dtype, shape, values }: TypedTensor): S
 
 function unsupported(name: string, dtype: unknown): FormatError {
   return new FormatError(
-    `tensor ${name}: element type ${typeof dtype === 'string' ? dtype : 'of no name'} is not supported`,
+    `tensor ${name}: element type ${typeof dtype === 'string' ? dtype : 'of no name'} is not supported; save it as float32`,
   )
 }
 

@@ -1,7 +1,7 @@
 import type { LayersModel } from '../contracts/model.js'
 import { EspalierError } from '../errors.js'
 import { FormatError } from '../formats/format-error.js'
-import { decodeSafetensors, type StoredTensor, type StoredTensors } from '../formats/safetensors.js'
+import { decodeTyped, type StoredTensor, type StoredTensors, toStored } from '../formats/safetensors.js'
 import { fromKeras } from '../planning/keras/from-keras.js'
 import { expandModel, type NamedModel } from '../planning/presets.js'
 import { describeLayers, type LayerDescription } from '../planning/shapes.js'
@@ -18,6 +18,16 @@ export interface KerasModel {
   readonly layers: readonly LayerDescription[]
   readonly places: readonly number[]
 }
+
+/** For refusals of anything else. */
+export const FORMATS =
+  'what is read: .keras (Keras 3), a zip of a TensorFlow.js layers model, and safetensors with its layers in topology'
+/** Files of a job that hold the weights in fewer bytes, by what `format` in their metadata begins with. */
+const PACKED = {
+  'espalier-sparse-': 'weights.sparse',
+  'espalier-weights-float16': 'weights-float16.safetensors',
+  'espalier-weights-int8': 'weights-int8.safetensors',
+} as const
 
 const MAX_PARAMETERS = 100_000_000
 const MAX_HEADER_BYTES = 8 * 1024 * 1024
@@ -41,22 +51,29 @@ export function readKerasTopology(topology: unknown): KerasModel {
  * Weights of safetensors, as weights.safetensors has them, for these layers.
  * @throws FormatError for a file that is none, or not of this model: the tensor is named
  */
-export function readSafetensorsModel(bytes: Uint8Array, layersModel: LayersModel): ModelFile {
+export function readSafetensorsModel(bytes: Uint8Array, layersModel: LayersModel | null): ModelFile {
+  refuseLongHeader(bytes)
+  const { tensors, metadata } = decodeTyped(bytes)
+  refusePacked(metadata)
+  if (layersModel === null) throw new FormatError('safetensors needs the layers: give them in topology')
   const { model, layers } = orFormatError(() => {
     const model = namedOf(layersModel)
     return { model, layers: describe(model) }
   })
-  refuseLongHeader(bytes)
-  const { tensors } = decodeSafetensors(bytes)
   const names = weightsOf(layers)
   const extra = Object.keys(tensors).filter((name) => !names.has(name))
   if (extra.length > 0) throw new FormatError(`no layer has the tensor ${extra.slice(0, 5).join(', ')}`)
   const weights = [...names].map(([name, shape]) => {
     const tensor = Object.hasOwn(tensors, name) ? tensors[name] : undefined
     if (!tensor) throw new FormatError(`the tensor ${name} is missing`)
-    return [name, checked(name, tensor, shape)] as const
+    return [name, checked(name, toStored(name, tensor), shape)] as const
   })
   return { model, weights: Object.fromEntries(weights) }
+}
+
+function refusePacked({ format = '' }: Readonly<Record<string, string>>): void {
+  const [, file] = Object.entries(PACKED).find(([begin]) => format.startsWith(begin)) ?? []
+  if (file) throw new FormatError(`the file is ${file} of a job: upload weights.safetensors of the same job instead`)
 }
 
 /** What is parsed takes many times as much memory; 500 layers need far less. */

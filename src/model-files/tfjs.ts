@@ -1,7 +1,7 @@
 import { FormatError } from '../formats/format-error.js'
 import type { StoredTensor } from '../formats/safetensors.js'
 import { tfjsNameOf } from '../planning/keras/weight-places.js'
-import { checked, type ModelFile, readKerasTopology, weightsOf } from './model-file.js'
+import { checked, FORMATS, type ModelFile, readKerasTopology, weightsOf } from './model-file.js'
 import { jsonOf } from './zip.js'
 
 /**
@@ -10,12 +10,17 @@ import { jsonOf } from './zip.js'
  */
 export function readTfjsArchive(archive: ReadonlyMap<string, Uint8Array>): ModelFile {
   const [name, ...others] = [...archive.keys()].filter((file) => file.endsWith('.json'))
-  if (name === undefined || others.length > 0)
+  if (name === undefined) throw new FormatError(`the archive has no JSON file, so it is no model; ${FORMATS}`)
+  if (others.length > 0)
     throw new FormatError(
-      `the archive has ${others.length + (name ? 1 : 0)} JSON files; it should have model.json and files of weights`,
+      `the archive has ${others.length + 1} JSON files; it should have model.json and files of weights`,
     )
   const json = jsonOf(archive, name)
   const topology = memberOf(json, 'modelTopology')
+  if (memberOf(json, 'format') === 'graph-model')
+    throw new FormatError(`${name} is a graph model of TensorFlow.js, which is not read; ${FORMATS}`)
+  if (topology === undefined)
+    throw new FormatError(`${name} has no modelTopology, so it is no layers model; ${FORMATS}`)
   const { model, layers } = readKerasTopology(memberOf(topology, 'model_config') ?? topology)
   const folder = name.slice(0, name.lastIndexOf('/') + 1)
   const found = readManifest(memberOf(json, 'weightsManifest'), (path) => archive.get(folder + path))

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { buildApp } from '../../src/api/app.js'
 import { createJob, pointersOf, problemOf } from './answers.js'
 import { type Scene, startScene } from './scene.js'
 
@@ -211,6 +212,33 @@ describe('artifacts', () => {
     const url = `/v1/training-jobs/${await createJob(scene)}/artifacts/${NAME}`
     const { detail } = problemOf(await scene.app.inject({ url, headers: scene.auth }), 404, 'ARTIFACT_NOT_FOUND')
     expect(detail).toContain('it has none; the job is queued, and artifacts come when it succeeds')
+  })
+
+  it('whose object is gone from the store say so, and the log has the key', async () => {
+    const job = await createJob(scene)
+    const claim = await scene.attempts.claim(job, 'worker', 60_000)
+    if (!claim) throw new Error('not claimed')
+    const key = `jobs/${job}/1/${NAME}`
+    const stored = await scene.store.put(key, FILE)
+    await scene.attempts.addArtifact(claim, { name: NAME, mediaType: 'application/octet-stream', key, ...stored })
+    const url = `/v1/training-jobs/${job}/artifacts/${NAME}`
+    expect((await scene.app.inject({ url, headers: scene.auth })).statusCode).toBe(200)
+    await scene.store.delete(key)
+    const { database, store } = scene
+    const app = await buildApp({ database, store, queue: { ping: async () => {} }, logLevel: 'error' })
+    const write = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
+    const answer = await app.inject({ url, headers: scene.auth })
+    const logged = write.mock.calls.map(([text]) => String(text)).join('')
+    write.mockRestore()
+    await app.close()
+    expect(JSON.parse(logged)).toMatchObject({ level: 50, err: { type: 'ObjectMissingError', key } })
+    const { detail, retryable } = problemOf(answer, 500, 'OBJECT_MISSING')
+    expect(detail).not.toContain(key)
+    expect([retryable, answer.headers.etag, answer.headers['content-disposition']]).toEqual([
+      false,
+      undefined,
+      undefined,
+    ])
   })
 
   it('refuse a name with NUL', async () => {

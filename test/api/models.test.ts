@@ -2,6 +2,8 @@ import { strToU8, zipSync } from 'fflate'
 import h5wasm from 'h5wasm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { encodeSafetensors, type StoredTensors } from '../../src/formats/safetensors.js'
+import { encodeSparse } from '../../src/formats/sparse.js'
+import { quantized } from '../../src/ml/exports/quantization.js'
 import { createDataset, form, postJob, problemOf, specFor } from './answers.js'
 import { type Scene, startScene } from './scene.js'
 
@@ -80,6 +82,24 @@ async function damagedChunk(): Promise<Uint8Array> {
   if (begin < 0) throw new Error('the chunk is not where zlib begins')
   return bytes.fill(0xff, begin, begin + 8)
 }
+/** A safetensors file with this header and values that are zero. */
+function withHeader(header: unknown, bytes: number, length?: number): Uint8Array {
+  const text = json(header)
+  const file = new Uint8Array(8 + text.length + bytes)
+  new DataView(file.buffer).setBigUint64(0, BigInt(length ?? text.length), true)
+  file.set(text, 8)
+  return file
+}
+const ofType = (dtype: string, width: number) =>
+  withHeader(
+    {
+      'output/kernel': { dtype, shape: [2, 3], data_offsets: [0, 6 * width] },
+      'output/bias': { dtype, shape: [3], data_offsets: [6 * width, 9 * width] },
+    },
+    9 * width,
+  )
+const READ =
+  /; what is read: \.keras \(Keras 3\), a zip of a TensorFlow\.js layers model, and safetensors with its layers in topology/
 /** The archive with two bytes of an entry of its directory, or of its end, written over. */
 function patched(zip: Uint8Array, signature: number, at: number, value: number): Uint8Array {
   const view = new DataView(zip.buffer, zip.byteOffset, zip.byteLength)
@@ -179,7 +199,76 @@ describe('POST /v1/models', () => {
   const nested = `${'{"a":'.repeat(500)}1${'}'.repeat(500)}`
   it.each<[string, () => Uint8Array | Promise<Uint8Array>, Record<string, string>, RegExp]>([
     ['no archive and no topology', () => encodeSafetensors(TENSORS), {}, /needs the layers: give them in topology/],
-    ['garbage', () => strToU8('garbage'.repeat(20)), topology, /header of \d+ bytes does not fit/],
+    ['garbage', () => strToU8('garbage'.repeat(20)), topology, READ],
+    ['garbage without topology', () => strToU8('garbage'.repeat(20)), {}, READ],
+    ['an ONNX model', () => Uint8Array.of(8, 8, 18, 7, 112, 121, 116, 111, 114, 99, 104), {}, /ONNX .* not$/],
+    ['an empty file', () => new Uint8Array(), {}, /^the file is empty$/],
+    ['an empty file with topology', () => new Uint8Array(), topology, /^the file is empty$/],
+    [
+      'a model of Keras 2 in HDF5',
+      () => h5((file) => file.create_group('model_weights')),
+      {},
+      /^the file is HDF5: save the model as \.keras \(Keras 3\)$/,
+    ],
+    ['weights in HDF5', () => h5((file) => dense(file, SIX)), topology, /save the model as \.keras \(Keras 3\)$/],
+    ['a header longer than the file', () => withHeader({}, 0, 99), topology, /a header of 99 bytes does not fit/],
+    [
+      'a SavedModel',
+      () => zipSync({ 'saved_model.pb': new Uint8Array(9), 'assets.extra/model-card.json': json({}) }),
+      {},
+      /^the archive is a TensorFlow SavedModel, which is not read; what is read/,
+    ],
+    [
+      'a SavedModel in a folder',
+      () => zipSync({ 'net/saved_model.pb': new Uint8Array(9) }),
+      {},
+      /^the archive is a TensorFlow SavedModel, which is not read; what is read/,
+    ],
+    [
+      'an archive without JSON',
+      () => zipSync({ 'net/data.pkl': new Uint8Array(9) }),
+      {},
+      /^the archive has no JSON file, so it is no model; what is read/,
+    ],
+    [
+      'an archive with other JSON',
+      () => zipSync({ 'a.json': json({}) }),
+      {},
+      /^a\.json has no modelTopology.*what is read/,
+    ],
+    [
+      'a graph model of TensorFlow.js',
+      () => zipSync({ 'model.json': json({ format: 'graph-model', modelTopology: { node: [] } }) }),
+      {},
+      /^model\.json is a graph model of TensorFlow\.js, which is not read; what is read/,
+    ],
+    ['float16', () => ofType('F16', 2), topology, /output\/kernel: element type F16 .*; save it as float32$/],
+    ['bfloat16', () => ofType('BF16', 2), topology, /output\/kernel: element type BF16 .*; save it as float32$/],
+    ['int8', () => ofType('I8', 1), topology, /output\/kernel: element type I8 .*; save it as float32$/],
+    [
+      'weights.sparse',
+      () => encodeSparse({ ...TENSORS, 'output/kernel': floats([100, 100], 0) }),
+      {},
+      /^the file is weights\.sparse of a job: upload weights\.safetensors of the same job instead$/,
+    ],
+    [
+      'weights.sparse in which all are dense',
+      () => encodeSparse(TENSORS),
+      topology,
+      /^the file is weights\.sparse of a job: upload weights\.safetensors of the same job instead$/,
+    ],
+    [
+      'the float16 weights of a job',
+      () => quantized(TENSORS, 'float16').bytes,
+      topology,
+      /^the file is weights-float16\.safetensors of a job: upload weights\.safetensors/,
+    ],
+    [
+      'the int8 weights of a job',
+      () => quantized(TENSORS, 'int8').bytes,
+      topology,
+      /^the file is weights-int8\.safetensors of a job: upload weights\.safetensors/,
+    ],
     ['a damaged archive', () => tfjs(ENTRIES).slice(0, 100), {}, /not a zip archive that can be read/],
     [
       'a name that leads elsewhere',
@@ -423,6 +512,36 @@ describe('POST /v1/models', () => {
     const codes = { 400: 'REQUEST_INVALID', 413: 'BODY_TOO_LARGE', 422: 'MODEL_FILE_INVALID' }
     const problem = problemOf(answer, status, codes[status as keyof typeof codes]) // one of those in the table
     expect(problem.errors?.map((error) => error.pointer)).toEqual([pointer])
+  })
+
+  it.each([
+    [
+      'a preset',
+      { kind: 'preset', name: 'mlp' },
+      '/topology/kind',
+      /^must be "layers", is "preset": give the layers themselves, or what .* Keras gives; .* `model` in the report\.json of a job/,
+    ],
+    ['a model of kind keras', { kind: 'keras', topology: KERAS }, '/topology/kind', /^must be "layers", is "keras": /],
+    ['a whole report.json', { spec: {}, model: TOPOLOGY }, '/topology', /^has the layers in `model`: send only/],
+  ])('refuses %s as topology in one sentence', async (_, value, pointer, says) => {
+    const answer = await upload(encodeSafetensors(TENSORS), { topology: JSON.stringify(value) })
+    const { errors } = problemOf(answer, 422, 'MODEL_FILE_INVALID')
+    expect(errors).toEqual([{ pointer, detail: expect.stringMatching(says) }])
+  })
+
+  const file = { name: 'file', value: encodeSafetensors(TENSORS), fileName: 'net.safetensors' }
+  const asFile = (name: string) => ({ name, value: JSON.stringify(TOPOLOGY), fileName: 'topology.json' })
+  it.each([
+    ['topology as a file', [asFile('topology'), file], '/topology', /send it with < and not @, .* -F 'topology=<topol/],
+    ['topology as a file after it', [file, asFile('topology')], '/topology', /send it with < and not @/],
+    ['two files', [file, file], '/file', /^is given twice$/],
+    ['a name as a file', [file, asFile('name')], '/name', /^is text/],
+  ])('refuses %s', async (_, parts, pointer, says) => {
+    const { payload, headers } = form(parts)
+    const all = { ...scene.auth, ...headers }
+    const answer = await scene.app.inject({ method: 'POST', url: '/v1/models', headers: all, payload })
+    const { errors } = problemOf(answer, 400, 'REQUEST_INVALID')
+    expect(errors).toEqual([{ pointer, detail: expect.stringMatching(says) }])
   })
 
   it('refuses a file beyond the limit, and a body that is no form', async () => {

@@ -33,7 +33,7 @@ export function sendProblem(thrown: unknown, request: FastifyRequest, reply: Fas
   const error = toEspalierError(thrown)
   if (error.status >= 500) request.log.error({ err: thrown }, 'request failed')
   reply.header('x-request-id', request.id)
-  reply.removeHeader('content-disposition')
+  reply.removeHeader('content-disposition').removeHeader('etag')
   if (error.code === 'UNAUTHENTICATED') reply.header('www-authenticate', 'Bearer realm="espalier"')
   if (error.code === 'FORBIDDEN')
     reply.header('www-authenticate', 'Bearer realm="espalier", error="insufficient_scope"')

@@ -34,8 +34,7 @@ export async function readModelForm(request: FastifyRequest): Promise<ModelUploa
       if (part.type === 'file') {
         if (part.fieldname !== 'file' || file) {
           part.file.resume()
-          const detail = part.fieldname === 'file' ? 'is given twice' : 'is text, and only file is sent as a file'
-          throw formProblem([{ pointer: `/${part.fieldname}`, detail }])
+          throw formProblem([{ pointer: `/${part.fieldname}`, detail: notAFile(part.fieldname) }])
         }
         file = { bytes: await part.toBuffer(), name: part.filename }
       } else {
@@ -58,4 +57,11 @@ export async function readModelForm(request: FastifyRequest): Promise<ModelUploa
   const name = fields.get('name') ?? file.name?.split(/[/\\]/).at(-1) ?? ''
   const clean = name.replace(/\p{Cc}/gu, '').slice(0, 200)
   return { name: clean || 'model', topology: fields.get('topology') ?? null, file: file.bytes }
+}
+
+/** Of another part that is sent as a file. */
+function notAFile(field: string): string {
+  if (field === 'file') return 'is given twice'
+  if (field === 'topology') return "is text: send it with < and not @, as in -F 'topology=<topology.json'"
+  return 'is text, and only file is sent as a file'
 }

@@ -18,8 +18,9 @@ const ModelParams = Type.Object({ id: ModelId })
 
 export const modelRoutes: FastifyPluginAsyncTypebox = async (app) => {
   const { models, store, maxUploadBytes } = app.context
+  // Two files: the second is refused by its name, before it is read.
   await app.register(multipart, {
-    limits: { fileSize: maxUploadBytes, files: 1, fields: 10, fieldSize: MAX_TOPOLOGY_BYTES },
+    limits: { fileSize: maxUploadBytes, files: 2, fields: 10, fieldSize: MAX_TOPOLOGY_BYTES },
   })
 
   app.post(
