@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { publishedTable } from '../../examples/published/figures.js'
+import { publishedTable, verdictOf } from '../../examples/published/figures.js'
 import { rowFigures, runRow, type Trial } from '../../examples/published/rows.js'
 import { type Row, specOf, TABLES } from '../../examples/published/tables.js'
 import { withService } from '../../examples/service.js'
@@ -30,8 +30,8 @@ describe('the specs', () => {
     const table = TABLES['lenet-300-100']
     const row = table.rows.find(({ sparsity }) => sparsity === 0.985) as Row // a row of the table
     const { optimizer, pruning } = specOf(table, row, { seed: 0, datasetId })
-    expect(pruning?.schedule).toMatchObject({ beginStep: 1800, endStep: 8400 })
-    expect(optimizer.schedule).toEqual({ kind: 'cosine', beginStep: 8400 })
+    expect(pruning?.schedule).toMatchObject({ beginStep: 1800, endStep: 13_200 })
+    expect(optimizer.schedule).toEqual({ kind: 'cosine', beginStep: 13_200 })
   })
 })
 
@@ -44,6 +44,15 @@ describe('the figures of a row', () => {
     expect(rowFigures(row, [trial(1), trial(3.1)]).holds).toBe(false)
     expect(rowFigures(row, [trial(2)]).deviation).toBe(0)
     expect(rowFigures({ ...row, bound: null }, [trial(9)]).holds).toBeNull()
+  })
+
+  it('are judged by the rows that have a bound', () => {
+    const of = (...holds: (boolean | null)[]) => verdictOf(holds.map((each) => ({ holds: each })))
+    expect([of(true, null), of(true, false), of(null), of()]).toEqual([
+      'All bounds hold.',
+      'NOT all bounds hold.',
+      ...['None of these rows has a bound.', 'None of these rows has a bound.'],
+    ])
   })
 
   it('stand beside what others have published', () => {
