@@ -4,6 +4,8 @@ import { type ClippedSteps, openClipped } from './clipping.js'
 import type { BenchModel } from './models.js'
 import { summarize, type Timing } from './statistics.js'
 
+/** Rounds on the same sessions. */
+const ROUNDS_A_COMPILATION = 2
 /** In a round, for each contestant; in so many steps of a long job, one is measured in full where the mode is uneven. */
 const STEPS_A_ROUND = 100
 /** Contestants take turns of so many steps, few if they are slow, after one that is not timed: what was moved out of the caches comes back. */
@@ -40,74 +42,99 @@ export interface ClippingCosts {
   }[]
 }
 
-/** A step, and milliseconds a step round by round. */
-interface Contestant {
-  readonly run: (step: number) => void
-  readonly times: ByClock<number[]>
+/** Milliseconds a step, round by round. */
+type Times = ByClock<number[]>
+
+/** What takes turns: two unclipped steps, and for each mode its step without and with the ledger. */
+interface Contestants<T> {
+  readonly base: T
+  readonly control: T
+  readonly modes: readonly { readonly bare: T; readonly kept: T }[]
 }
 
 /**
  * The unclipped step is that of mode `none` without the figures of the ledger: gradients, the norm that tells whether one of them is not finite,
- * optimizer. All take turns within a round, so that a slow minute of the machine falls on all of them.
+ * optimizer. All take turns within a round, so that a slow minute of the machine falls on all of them, and are compiled anew for every few rounds, because
+ * where a session finds its memory makes it some percent faster or slower for as long as it lives.
  */
 export function measureCosts(
   model: BenchModel,
   { modes, xla, rounds }: { modes: readonly ClippingModeName[]; xla: boolean; rounds: number },
 ): ClippingCosts {
+  const none = (): Times => ({ wall: [], cpu: [] })
+  const times: Contestants<Times> = {
+    ...{ base: none(), control: none() },
+    modes: modes.map((mode) => ({ mode, bare: none(), kept: none() })),
+  }
+  for (let begin = 0; begin < rounds; begin += ROUNDS_A_COMPILATION)
+    withSteps(model, modes, xla, (steps) =>
+      takeRounds(listed(steps), listed(times), Math.min(ROUNDS_A_COMPILATION, rounds - begin)),
+    )
+  const shareOf = (a: Times, b: Times): Share => ({
+    wall: share(a.wall, b.wall, times.base.wall),
+    cpu: share(a.cpu, b.cpu, times.base.cpu),
+  })
+  return {
+    ...{ name: model.name, xla },
+    unclipped: { wall: summarize(times.base.wall), cpu: summarize(times.base.cpu) },
+    control: shareOf(times.control, times.base),
+    modes: times.modes.map(({ bare, kept }, index) => ({
+      mode: modes[index] ?? 'none',
+      clipping: shareOf(bare, times.base),
+      ledger: shareOf(kept, bare),
+    })),
+  }
+}
+
+type Step = (step: number) => void
+
+function withSteps(
+  model: BenchModel,
+  modes: readonly ClippingModeName[],
+  xla: boolean,
+  use: (steps: Contestants<Step>) => void,
+): void {
   const opened: ClippedSteps[] = []
   const open = (mode: ClippingModeName) => {
     const steps = openClipped(model, mode, xla ? 'always' : 'never')
     opened.push(steps)
-    return { mode, bare: contestant(steps.bare), kept: contestant(steps.kept) }
+    return steps
   }
   try {
-    const base = open('none')
-    const control = open('none').bare
-    const compared = modes.map((mode) => (mode === 'none' ? base : open(mode)))
-    const contestants = new Set([base.bare, control, ...compared.flatMap(({ bare, kept }) => [bare, kept])])
-    // The first calls build the executors; one of the first steps is an exact one.
-    for (const { run } of contestants) for (const step of [0, 1]) run(step)
-    const began = performance.now()
-    base.bare.run(2)
-    const turn = performance.now() - began < SLOW_MS ? STEPS_A_TURN : SLOW_STEPS_A_TURN
-    for (let round = 0; round < rounds; round++) takeRound([...contestants], turn)
-    const shareOf = (a: Contestant, b: Contestant): Share => ({
-      wall: share(a.times.wall, b.times.wall, base.bare.times.wall),
-      cpu: share(a.times.cpu, b.times.cpu, base.bare.times.cpu),
-    })
-    return {
-      ...{ name: model.name, xla },
-      unclipped: { wall: summarize(base.bare.times.wall), cpu: summarize(base.bare.times.cpu) },
-      control: shareOf(control, base.bare),
-      modes: compared.map(({ mode, bare, kept }) => ({
-        mode,
-        clipping: shareOf(bare, base.bare),
-        ledger: shareOf(kept, bare),
-      })),
-    }
+    use({ base: open('none').bare, control: open('none').bare, modes: modes.map(open) })
   } finally {
     for (const steps of opened) steps.close()
   }
 }
 
-function contestant(run: (step: number) => void): Contestant {
-  return { run, times: { wall: [], cpu: [] } }
+function listed<T>({ base, control, modes }: Contestants<T>): T[] {
+  return [base, control, ...modes.flatMap(({ bare, kept }) => [bare, kept])]
 }
 
-function takeRound(contestants: readonly Contestant[], turn: number): void {
-  const sums = new Map(contestants.map((one) => [one, { wall: 0, cpu: 0 }]))
+function takeRounds(steps: readonly Step[], times: readonly Times[], rounds: number): void {
+  // The first calls build the executors; one of the first steps is an exact one.
+  for (const run of steps) for (const step of [0, 1]) run(step)
+  const began = performance.now()
+  steps[0]?.(2)
+  const turn = performance.now() - began < SLOW_MS ? STEPS_A_TURN : SLOW_STEPS_A_TURN
+  for (let round = 0; round < rounds; round++) takeRound(steps, times, turn)
+}
+
+function takeRound(steps: readonly Step[], times: readonly Times[], turn: number): void {
+  const sums = steps.map(() => ({ wall: 0, cpu: 0 }))
   for (let from = 0; from < STEPS_A_ROUND; from += turn)
-    for (const [{ run }, sum] of sums) {
+    steps.forEach((run, index) => {
       run(from)
       const [wall, cpu] = [performance.now(), cpuClock()]
       for (let step = from; step < from + turn; step++) run(step)
+      const sum = sums[index] ?? { wall: 0, cpu: 0 }
       sum.cpu += cpuClock() - cpu
       sum.wall += performance.now() - wall
-    }
-  for (const [{ times }, { wall, cpu }] of sums) {
-    times.wall.push(wall / STEPS_A_ROUND)
-    times.cpu.push(cpu / STEPS_A_ROUND)
-  }
+    })
+  sums.forEach(({ wall, cpu }, index) => {
+    times[index]?.wall.push(wall / STEPS_A_ROUND)
+    times[index]?.cpu.push(cpu / STEPS_A_ROUND)
+  })
 }
 
 /** (a − b) / base */

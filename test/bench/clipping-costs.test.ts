@@ -23,11 +23,9 @@ it.each(Object.keys(CLIPPINGS) as ClippingModeName[])(
 )
 
 it('tells what clipping and its ledger cost as a share of the unclipped step', () => {
-  const { unclipped, control, modes } = measureCosts(model, { modes: ['none', 'value'], xla: false, rounds: 1 })
+  const { unclipped, control, modes } = measureCosts(model, { modes: ['none', 'value'], xla: false, rounds: 3 })
   expect(unclipped.wall.min).toBeGreaterThan(0)
   expect(modes.map(({ mode }) => mode)).toEqual(['none', 'value'])
-  // What mode none costs is only its ledger.
-  expect(modes[0]?.clipping.cpu).toEqual({ median: 0, ofMinima: 0 })
   const shares = [control, ...modes.flatMap(({ clipping, ledger }) => [clipping, ledger])]
   for (const { wall, cpu } of shares)
     for (const share of [wall.median, wall.ofMinima, cpu.median, cpu.ofMinima]) expect(share).toBeGreaterThan(-1)

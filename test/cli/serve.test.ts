@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -149,6 +149,44 @@ it('uploads a finished model, lists and deletes it', async () => {
     stdout: `${id} deleted\n`,
   })
   expect(await espalier(['models', 'delete', id, '--data', folder])).toMatchObject({ code: 2 })
+})
+
+it('verifies a network that was made smaller: exit code 0, and 1 with the name of a file that was changed', async () => {
+  const client = makeClient(service)
+  const schedule = { kind: 'one-shot', finalSparsity: 0.5, beginStep: 10 }
+  const spec = await specFile('pruned.json', { steps: 20, pruning: { granularity: { kind: 'neuron' }, schedule } })
+  const pruned = await client.submit(JSON.parse(await readFile(spec, 'utf8')))
+  expect((await client.watch(pruned.id, {})).failure).toBeNull()
+
+  const certificate = JSON.parse(new TextDecoder().decode(await client.download(pruned.id, 'certificate.json')))
+  const verified = await espalier(['verify', pruned.id, '--json', '--data', folder])
+  expect(verified.code, verified.stderr).toBe(0)
+  const { pins: _, ...evidence } = certificate
+  expect(JSON.parse(verified.stdout)).toMatchObject({ holds: true, changedFiles: [], certificate: evidence })
+
+  // Both networks give the same for any examples, so nothing but the file itself tells.
+  const name = 'certificate-inputs.safetensors'
+  const objects = path.join(folder, 'objects')
+  const file = (await readdir(objects, { recursive: true })).find(
+    (key) => key.includes(pruned.id) && key.endsWith(name),
+  )
+  const bytes = await readFile(path.join(objects, file ?? ''))
+  const first = 8 + Number(bytes.readBigUInt64LE(0)) // the lowest byte of the first number, after the header
+  bytes.writeUInt8(bytes.readUInt8(first) ^ 1, first)
+  await writeFile(path.join(objects, file ?? ''), bytes)
+  const changed = await espalier(['verify', pruned.id, '--data', folder])
+  expect(changed.code, changed.stderr).toBe(1)
+  const lines = changed.stdout.trimEnd().split('\n')
+  expect(lines[0]).toBe(`${name} is not the file that the certificate names`)
+  expect(lines[1]).toBe(`${certificate.rows} examples of the ${certificate.split} split, after 10 updates`)
+  expect(lines.at(-1)).toBe('it does NOT hold')
+})
+
+it('ends with exit code 2 when the job to verify has no certificate', async () => {
+  const [job] = (await makeClient(service).jobs({ status: 'failed' })).data
+  const run = await espalier(['verify', job?.id ?? '', '--data', folder])
+  expect(run.code).toBe(2)
+  expect(run.stderr).toContain(`job ${job?.id} has no certificate`)
 })
 
 it('makes keys with the scopes asked for, of a project of their own', async () => {

@@ -1,6 +1,9 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { summarizeLatency } from '../../src/ml/latency.js'
+import { compareLatency, summarizeLatency } from '../../src/ml/latency.js'
+import { buildModel } from '../../src/ml/models/model.js'
+import { sizeOf } from '../../src/planning/shape.js'
+import { modelOf, randomWeights, stored } from './pruning/compaction/networks.js'
 
 const ms = () => fc.double({ min: 0.01, max: 100, noNaN: true })
 const upTo = (count: number) => Array.from({ length: count }, (_, index) => index + 1)
@@ -60,4 +63,21 @@ it('takes the ratio within each round and calls it faster only beyond the interv
 it('refuses rounds in which one did not take part', () => {
   expect(() => summarizeLatency(1, [1, 2], [1])).toThrow('2 rounds cannot be compared with 1')
   expect(() => summarizeLatency(1, [], [])).toThrow(RangeError)
+})
+
+it('takes more time for a network of 50 times the size, at the batch sizes that there are examples for', () => {
+  const network = (units: number) => {
+    const model = modelOf([200], { type: 'dense', units }, { type: 'dense', units: 200 })
+    return { model: buildModel(model, 'mean-squared-error'), weights: randomWeights(model, 1) }
+  }
+  const zeros = (...shape: number[]) => stored(shape, new Float32Array(sizeOf(shape)))
+  const examples = { 'data/features': zeros(64, 200), 'data/labels': zeros(64, 200) }
+  const compared = (one: number, other: number) =>
+    compareLatency(network(one), network(other), examples, { batches: [64, 65], rounds: 9 })
+  const [faster, ...none] = compared(2000, 40)
+  expect(none).toEqual([])
+  expect(faster).toMatchObject({ batch: 64, rounds: 9 })
+  expect(faster?.speedup.median).toBeGreaterThan(1)
+  expect(faster?.denseMs.median).toBeGreaterThan(faster?.compactMs.median ?? Number.NaN)
+  expect(compared(40, 2000)[0]?.speedup.median).toBeLessThan(1)
 })
