@@ -77,12 +77,13 @@ function clipUnits(
   const after = ofTensor(unitNormsAfter)
   const norm = value(before, before.scaled)
   const normAfter = value(after, after.scaled)
+  const scale = tf.min(shortening.scale)
   return {
     grad: shorten(grad, shortening),
     norm,
     normAfter,
-    scale: tf.min(shortening.scale),
-    engaged: tf.max(shortening.clipped),
+    scale,
+    engaged: tf.cast(tf.less(scale, 1), 'float32'),
     cosine: cosineOf([unitNorms, norm], [unitNormsAfter, normAfter]),
     elements: tf.mul(tf.sum(shortening.clipped), grad.size / unitNorms.size),
   }
