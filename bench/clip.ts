@@ -12,7 +12,7 @@ import { BATCH_SIZE } from './runner.js'
 const { values: flags } = parseArgs({
   options: {
     json: { type: 'string' },
-    rounds: { type: 'string', default: '10' },
+    rounds: { type: 'string', default: '12' },
     models: { type: 'string', default: 'mlp,lenet-5' },
     modes: { type: 'string', default: Object.keys(CLIPPINGS).join() },
   },

@@ -5,9 +5,9 @@ import type { BenchModel } from './models.js'
 import { summarize, type Timing } from './statistics.js'
 
 /** Rounds on the same sessions. */
-const ROUNDS_A_COMPILATION = 2
-/** In a round, for each contestant; in so many steps of a long job, one is measured in full where the mode is uneven. */
-const STEPS_A_ROUND = 100
+const ROUNDS_A_COMPILATION = 3
+/** In a round, for each contestant. Step 0, in which an uneven mode is measured in full, is timed by itself and weighs as in a long job. */
+const STEPS_A_ROUND = 40
 /** Contestants take turns of so many steps, few if they are slow, after one that is not timed: what was moved out of the caches comes back. */
 const STEPS_A_TURN = 10
 const SLOW_STEPS_A_TURN = 2
@@ -86,7 +86,11 @@ export function measureCosts(
   }
 }
 
-type Step = (step: number) => void
+interface Step {
+  run(step: number): void
+  /** In every how many steps of a job everything is measured. */
+  readonly measuredEvery: number
+}
 
 function withSteps(
   model: BenchModel,
@@ -98,7 +102,8 @@ function withSteps(
   const open = (mode: ClippingModeName) => {
     const steps = openClipped(model, mode, xla ? 'always' : 'never')
     opened.push(steps)
-    return steps
+    const { bare, kept, measuredEvery } = steps
+    return { bare: { run: bare, measuredEvery: Number.POSITIVE_INFINITY }, kept: { run: kept, measuredEvery } }
   }
   try {
     use({ base: open('none').bare, control: open('none').bare, modes: modes.map(open) })
@@ -113,28 +118,38 @@ function listed<T>({ base, control, modes }: Contestants<T>): T[] {
 
 function takeRounds(steps: readonly Step[], times: readonly Times[], rounds: number): void {
   // The first calls build the executors; one of the first steps is an exact one.
-  for (const run of steps) for (const step of [0, 1]) run(step)
+  for (const { run } of steps) for (const step of [0, 1]) run(step)
   const began = performance.now()
-  steps[0]?.(2)
+  steps[0]?.run(2)
   const turn = performance.now() - began < SLOW_MS ? STEPS_A_TURN : SLOW_STEPS_A_TURN
   for (let round = 0; round < rounds; round++) takeRound(steps, times, turn)
 }
 
 function takeRound(steps: readonly Step[], times: readonly Times[], turn: number): void {
   const sums = steps.map(() => ({ wall: 0, cpu: 0 }))
-  for (let from = 0; from < STEPS_A_ROUND; from += turn)
-    steps.forEach((run, index) => {
-      run(from)
-      const [wall, cpu] = [performance.now(), cpuClock()]
-      for (let step = from; step < from + turn; step++) run(step)
+  for (let from = 1; from <= STEPS_A_ROUND; from += turn)
+    steps.forEach(({ run }, index) => {
+      const { wall, cpu } = timed(run, from, turn)
       const sum = sums[index] ?? { wall: 0, cpu: 0 }
-      sum.cpu += cpuClock() - cpu
-      sum.wall += performance.now() - wall
+      sum.wall += wall
+      sum.cpu += cpu
     })
-  sums.forEach(({ wall, cpu }, index) => {
-    times[index]?.wall.push(wall / STEPS_A_ROUND)
-    times[index]?.cpu.push(cpu / STEPS_A_ROUND)
+  steps.forEach(({ run, measuredEvery }, index) => {
+    const share = 1 / measuredEvery
+    const full = share > 0 ? timed(run, 0, 1) : { wall: 0, cpu: 0 }
+    for (const clock of ['wall', 'cpu'] as const) {
+      const usual = (sums[index]?.[clock] ?? Number.NaN) / STEPS_A_ROUND
+      times[index]?.[clock].push((1 - share) * usual + share * full[clock])
+    }
   })
+}
+
+/** Of `count` steps, after one that is not timed. */
+function timed(run: Step['run'], from: number, count: number): ByClock<number> {
+  run(from)
+  const [wall, cpu] = [performance.now(), cpuClock()]
+  for (let step = from; step < from + count; step++) run(step)
+  return { cpu: cpuClock() - cpu, wall: performance.now() - wall }
 }
 
 /** (a − b) / base */

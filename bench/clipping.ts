@@ -2,10 +2,11 @@ import type { ClippingModeName } from '../src/contracts/clipping-modes.js'
 import { compile } from '../src/ml/engine/compile.js'
 import type { SignatureSpec } from '../src/ml/engine/types.js'
 import { makeLedger } from '../src/ml/ledger/ledger.js'
+import { measuredEvery } from '../src/ml/ledger/series.js'
 import type { Run } from '../src/ml/run.js'
 import { initialState } from '../src/ml/state.js'
 import { trainSignature } from '../src/ml/step.js'
-import { quickFigures } from '../src/ml/transforms/figures.js'
+import { isUneven, quickFigures } from '../src/ml/transforms/figures.js'
 import type { BenchModel } from './models.js'
 import { callsAt, openBenchRun } from './run.js'
 import { BATCH_SIZE } from './runner.js'
@@ -32,6 +33,8 @@ export interface ClippedSteps {
   bare(step: number): void
   /** As a job makes it, with the figures of clipping and the ledger that keeps them. */
   kept(step: number): void
+  /** In every how many steps, from step 0, `kept` measures all that the mode does; infinite: it always does. */
+  readonly measuredEvery: number
   close(): void
 }
 
@@ -44,6 +47,7 @@ export function openClipped(model: BenchModel, mode: ClippingModeName, xla: 'alw
   const bare = compile({ ...data.state, ...initialState(parts) }, { bare: without(quickFigures(clipping), update) })
   const ledger = makeLedger({ model: parts.model, clipping, optimizer, steps: plan.steps })
   return {
+    measuredEvery: isUneven(clipping.mode) ? measuredEvery(clipping.mode, plan.steps) : Number.POSITIVE_INFINITY,
     bare(step) {
       for (const { feeds } of callsAt(run, step)) bare.run('bare', feeds)
     },

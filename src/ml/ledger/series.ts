@@ -29,8 +29,8 @@ export function jointSeries(
 
 /** A job has at least so many steps in which everything is measured, or all of its steps. */
 const FEWEST_MEASURED = 50
-/** Measuring everything may take half as long again as a step: at every 50th step, a hundredth. */
-const RARELY = 50
+/** A step in which everything is measured may take three times as long: at every 200th, a hundredth. */
+const RARELY = 200
 
 /**
  * In every how many steps, from step 0, everything is measured that a mode does to the gradients. For `value` and `adaptive` that is dear: it takes
