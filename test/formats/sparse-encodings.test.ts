@@ -83,6 +83,29 @@ describe('the encodings of sparse files', () => {
       { numRuns: 300 },
     ))
 
+  it.each([
+    ['255 values in all', { rows: 64, columns: 300, left: 255 }, 'U8', 'U16'],
+    ['256 values in all', { rows: 64, columns: 300, left: 256 }, 'U16', 'U16'],
+    ['256 values in the first of two rows', { rows: 2, columns: 4096, left: 256 }, 'U16', 'U16'],
+    ['256 columns', { rows: 64, columns: 256, left: 200 }, 'U8', 'U8'],
+    ['257 columns', { rows: 64, columns: 257, left: 200 }, 'U8', 'U16'],
+    ['65,535 values in all', { rows: 5000, columns: 256, left: 65_535 }, 'U16', 'U8'],
+    ['65,536 values in all', { rows: 5000, columns: 256, left: 65_536 }, 'U32', 'U8'],
+    ['65,536 columns', { rows: 4, columns: 65_536, left: 200 }, 'U8', 'U16'],
+    ['65,537 columns', { rows: 4, columns: 65_537, left: 200 }, 'U8', 'U32'],
+  ] as const)('give csr indexes that hold the largest: %s', (_, { rows, columns, left }, pointers, places) => {
+    // Of two rows all in the first; else spread over all of them. The last column always has a value.
+    const stride = Math.floor((rows === 2 ? columns : rows * columns) / left)
+    const w = float32([rows, columns], (i) => (i % stride === stride - 1 && i < stride * left ? i + 1 : 0))
+    const file = encodeSparse({ w })
+    const { tensors } = decodeTyped(file)
+    expect([tensors['w:row-pointers']?.dtype, tensors['w:columns']?.dtype]).toEqual([pointers, places])
+    expect(tensors['w:values']?.shape).toEqual([left])
+    const read = decodeSparse(file).w
+    expect(read?.shape).toEqual([rows, columns])
+    expect(read && Buffer.compare(bits(read), bits(w))).toBe(0)
+  })
+
   it.each(Object.entries(large))('take %s for the pattern that it is made for', (name, w) => {
     expect(JSON.parse(decodeTyped(encodeSparse({ w })).metadata['encoding:w'] ?? '{}').encoding).toBe(name)
   })
@@ -161,5 +184,17 @@ describe('the encodings of sparse files', () => {
       expect([...(decodeSparse(file).w?.values ?? [])]).toEqual(values)
       expect(() => decodeSparse(file, 3)).toThrow(/too large; 3 bytes are left/)
     }
+  })
+
+  it('may take no more together than is allowed', () => {
+    const [w, v] = [float32([64, 64], (i) => (i % 50 === 0 ? 1 : 0)), float32([32, 64], (i) => (i % 3 === 0 ? 1 : 0))]
+    const [whole, rest] = [w.values.byteLength, v.values.byteLength]
+    for (const tensor of [w, v]) expect(decodeSparse(encodeSparse({ tensor }), whole)).toEqual({ tensor })
+    expect(decodeSparse(encodeSparse({ w, v }), whole + rest)).toEqual({ w, v })
+    expect(() => decodeSparse(encodeSparse({ w, v }), whole + rest - 1)).toThrow(/too large; \d+ bytes are left/)
+    // What is stored as it is counts too.
+    const dense = float32([8], (i) => i + 1)
+    expect(decodeSparse(encodeSparse({ dense, w }), whole + 32)).toEqual({ dense, w })
+    expect(() => decodeSparse(encodeSparse({ dense, w }), whole + 31)).toThrow(`${whole - 1} bytes are left`)
   })
 })

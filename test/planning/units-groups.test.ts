@@ -1,11 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { expandModel, type NamedModel } from '../../src/planning/presets.js'
+import { selectedGroups } from '../../src/planning/prunable-groups.js'
+import { describeLayers } from '../../src/planning/shapes.js'
 import { unitGroups } from '../../src/planning/units/groups.js'
 import { analyzeUnits } from '../../src/planning/units/units.js'
 import { graphs } from '../ml/pruning/compaction/graphs.js'
 
 const groupsOf = (model: NamedModel) => unitGroups(analyzeUnits(model))
+const UNITS = { kind: 'unit', pooling: 'l2', coupled: false, roundTo: 1 } as const
 const preset = (name: 'lenet-5' | 'resnet-8') => expandModel({ kind: 'preset', name })
 
 describe('unitGroups', () => {
@@ -41,6 +44,22 @@ describe('unitGroups', () => {
       'stage2-block1-shortcut-norm/gamma',
       'stage2-block1-shortcut-norm/beta',
     ])
+  })
+
+  it.each([
+    ['is left out', { exclude: ['stage2-block1-shortcut-conv'] }],
+    ['is not named', { include: ['stage1-*', 'stage2-block1-b-conv', 'dense*', 'output'] }],
+  ])('selects a group only whole, not where one of its layers %s', (_, changes) => {
+    const model = preset('resnet-8')
+    const selected = (how: object) =>
+      selectedGroups(
+        { granularity: UNITS, include: ['*'], exclude: [], ...how },
+        describeLayers(model),
+        groupsOf(model),
+      ).flatMap(({ layers }) => layers)
+    expect(selected({})).toEqual(expect.arrayContaining(['stage2-block1-b-conv', 'stage2-block1-shortcut-conv']))
+    expect(selected(changes)).not.toContain('stage2-block1-b-conv')
+    expect(selected(changes)).toContain('stage1-block1-a-conv')
   })
 
   it('has every index of a trained weight that is tied to a unit of a layer exactly once', () => {

@@ -1,5 +1,5 @@
 /**
- * x · max(0, α − |x|), element by element: what the formula in the mission says as it is printed. It keeps small values, halves and less, and
+ * x · max(0, α − |x|), element by element: the formula of docs/pruning.md as it is printed. It keeps small values, halves and less, and
  * makes large ones 0, so it is the opposite of pruning by magnitude; offered to reproduce it, not as advice.
  */
 export function shrink(values: Float32Array, alpha: number): Float32Array<ArrayBuffer> {

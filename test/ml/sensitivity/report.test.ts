@@ -72,6 +72,18 @@ describe('a report', () => {
     })
   })
 
+  it('suggests no sparsity that a layer cannot reach, whatever is tolerated', () => {
+    // One of two pieces of `b` has to stay, as of units: round(0.75 · 2) = 2 are too many.
+    const b = layer('b', 2)
+    const units = { ...b, scored: b.scored.map((each) => ({ ...each, pieces: { ...each.pieces, least: 1 } })) }
+    const done = Array.from({ length: 8 }, () => accuracy(1, 0.1))
+    const tolerant = { ...SCANNED.scan, dropWithin: 1 }
+    const { together, suggestion } = reportOf(done, { scan: tolerant, layers: [layer('a', 4), units] })
+    expect(together.tolerated).toBe(0.75)
+    expect(suggestion?.schedule).toMatchObject({ finalSparsity: 0.5 })
+    expect(reportOf(done, { scan: tolerant }).suggestion?.schedule).toMatchObject({ finalSparsity: 0.75 })
+  })
+
   it('says when one row weighs more than what is tolerated', () => {
     const same = Array.from({ length: 8 }, () => accuracy(0, 0.9))
     expect(reportOf(same, { rows: 50 }).verdicts.at(-1)).toBe(

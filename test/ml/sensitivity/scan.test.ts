@@ -1,12 +1,11 @@
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { parse } from '../../../src/contracts/parse.js'
 import { SensitivityReport } from '../../../src/contracts/sensitivity-report.js'
-import type { StoredTensors } from '../../../src/formats/safetensors.js'
-import { prepareData } from '../../../src/ml/data.js'
 import { scan } from '../../../src/ml/sensitivity/scan.js'
 import type { Start } from '../../../src/ml/training.js'
 import { planTrainingJob } from '../../../src/planning/plan.js'
-import { moonData, moons, plannedMoonSpec, recorder } from '../fixtures.js'
+import { evaluatedByHand, type Values, valuesOf } from '../by-hand.js'
+import { moons, plannedMoonSpec, recorder } from '../fixtures.js'
 import { drawn, scanned, scanOptions, stoppedScan, trained } from './scans.js'
 
 let start: Start
@@ -19,38 +18,11 @@ const SCAN = { scan: { sparsities: [0.9, 0.3, 0.6], dropWithin: 0.05 } }
 const SPARSITIES = [0.3, 0.6, 0.9]
 const KERNELS = ['dense-1/kernel', 'dense-2/kernel', 'output/kernel']
 
-type Values = Readonly<Record<string, Float32Array>>
-const valuesOf = (weights: StoredTensors): Values =>
-  Object.fromEntries(Object.entries(weights).map(([name, { values }]) => [name, Float32Array.from(values)]))
-
 /** Without the k = round(s · n) smallest numbers; no two of them are equal here. */
 function without(values: Float32Array, sparsity: number): Float32Array {
   const removed = Math.round(sparsity * values.length)
   const limit = [...values].map(Math.abs).sort((one, other) => one - other)[removed] ?? Number.POSITIVE_INFINITY
   return values.map((value) => (Math.abs(value) < limit ? 0 : value))
-}
-
-/** Loss and accuracy on the test rows, computed here number by number. */
-function evaluatedByHand(weights: Values): { loss: number; accuracy: number } {
-  const { state, testRows } = prepareData(moonData(), moons, plannedMoonSpec())
-  const layer = (input: readonly number[], name: string, activation: (x: number) => number) => {
-    const [kernel, bias] = [weights[`${name}/kernel`] ?? [], weights[`${name}/bias`] ?? []]
-    return Array.from(bias, (start, unit) =>
-      activation(input.reduce((sum, x, index) => sum + x * (kernel[index * bias.length + unit] ?? 0), start)),
-    )
-  }
-  let [loss, right] = [0, 0]
-  for (const row of testRows) {
-    const features = [0, 1].map((column) => state['data/features']?.values[2 * row + column] ?? 0)
-    const hidden = layer(layer(features, 'dense-1', Math.tanh), 'dense-2', (x) => Math.max(0, x))
-    const logits = layer(hidden, 'output', (x) => x)
-    const label = state['data/labels']?.values[row] ?? 0
-    loss += Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit), 0)) - (logits[label] ?? 0)
-    // Of equal logits the first is taken.
-    const [first = 0, second = 0] = logits
-    if ((second > first ? 1 : 0) === label) right++
-  }
-  return { loss: loss / testRows.length, accuracy: right / testRows.length }
 }
 
 const expectMeans = (means: Readonly<Record<string, number>> | null | undefined, weights: Values) => {

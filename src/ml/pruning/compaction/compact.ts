@@ -45,7 +45,8 @@ export function compact(model: NamedModel, state: StoredTensors): Compacted {
 
 /**
  * Removes the units at these indexes of the output of each layer, and what is coupled to them: nothing more, and nothing is folded. The smaller network
- * gives what the given one gives with zeros for the weights that take those units. Pinned units stay, and one unit of each layer.
+ * gives what the given one gives with zeros for the weights that take those units. Pinned units stay, and one unit of each layer. No job calls it: it is the
+ * cutting by itself, which the tests compare with other libraries.
  * @throws RangeError if there is no such layer or index; SPEC_INVALID as `compact`.
  */
 export function removeUnits(
