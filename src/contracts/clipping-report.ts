@@ -135,7 +135,7 @@ export const ClippingReport = Type.Object(
       {
         whileEngaged: orNull(
           Quantiles,
-          'Smallest factor applied to a tensor (for `adaptive` to a unit, for `value` to an element), over the steps in which clipping changed a gradient; null if there was none',
+          'Smallest factor applied to a tensor (for `adaptive` to a unit, for `value` the ratio of the norms of a tensor), over the steps in which clipping changed a gradient; null if there was none',
         ),
         meanEffective: share('Norm of all gradients after clipping / norm before, mean over the measured steps'),
       },

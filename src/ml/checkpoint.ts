@@ -6,7 +6,7 @@ import type { Running } from './running.js'
 import { TrainingFailure } from './training-failure.js'
 
 const FORMAT = 'espalier-checkpoint'
-const VERSION = '3'
+const VERSION = '4'
 
 /** All that a run needs to go on as if nothing had happened; data and batches follow from spec, seed and step. */
 export interface Checkpoint {

@@ -26,7 +26,7 @@ export interface Journal {
   /** A step whose gradient or loss was not finite, and what was done about it; `rateFactor`: of the learning rate from now on. */
   nonFinite(step: number, data: Record<string, unknown>, rateFactor: number): void
   validated(step: number, means: Readonly<Record<string, number>>): void
-  /** `round`: means before and after the update, null where there are no rows to measure on; `unpruned`: files just before the first update. */
+  /** `round`: null unless the update is one, with the means before and after it, which are null where there are no rows to measure on; `unpruned`: files just before the first update. */
   pruned(
     step: number,
     record: PruneRecord,

@@ -26,8 +26,10 @@ function weights({ sparsity, parameters, bytes }: Figures): string[] {
 }
 
 /** Counts are rounded for each weight or group by itself; what lies further from what was asked is said. */
-function missed({ pieces, layers }: Figures): string[] {
+function missed({ pruning, pieces, layers }: Figures): string[] {
   if (pieces === null || pieces.asked === null) return []
+  // These reach a sum of weights, which units and blocks of different sizes do not share out alike.
+  if (pruning.distribution !== 'uniform' && pruning.granularity.kind !== 'element') return []
   const { asked, total, removed } = pieces
   const roundings = layers.filter((layer) => layer.sparsity !== null).length
   if (Math.abs(removed - asked * total) <= Math.max(1, roundings)) return []

@@ -152,11 +152,11 @@ async function prune(
 ): Promise<ReturnType<typeof rebuild>> {
   const { pruner, session, plan } = run
   const { pruning } = plan.spec
-  if (!pruner || !pruning || !pruner.isUpdate(step)) return null
+  if (!pruner || !pruning) return null
   // Short, and it must not be left half-way: no signal stops it.
   const isRound = pruner.isRound(step)
   const measured = async () => (isRound ? meansOfNow(run, pause, step) : null)
-  const unpruned = journal.running().unpruned ?? fileBytes(finalValues(run))
+  const unpruned = pruner.isUpdate(step) ? (journal.running().unpruned ?? fileBytes(finalValues(run))) : null
   const before = await measured()
   const record = pruner.before(session, step)
   if (!record) return null

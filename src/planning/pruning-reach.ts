@@ -35,10 +35,15 @@ export function checkReach(spec: PruningSpec, candidates: readonly Removable[]):
   const goal = { pointer, sparsity, what }
   if (spec.roundTo > 1 && candidates.every(({ pieces }) => pieces <= spec.roundTo))
     return [keepsAll(goal, candidates, spec.roundTo)]
-  if (scope === 'global') return checkTogether(goal, candidates, limits)
-  if (distribution !== 'uniform') return []
-  const found = candidates.flatMap((each, index) => checkOne(goal, each, limits[index] ?? NONE))
-  return found.length > 0 ? found : checkRounding(goal, candidates, limits, spec.roundTo)
+  const bounds = spec.layerSparsity
+  // Of units and blocks er and erk reach a sum of weights, not of pieces.
+  if (scope === 'layer' && distribution !== 'uniform' && granularity.kind !== 'element')
+    return checkBounds(goal, bounds)
+  const together = scope === 'global' || distribution !== 'uniform'
+  const found = together
+    ? checkTogether(goal, candidates, limits)
+    : candidates.flatMap((each, index) => checkOne(goal, each, limits[index] ?? NONE, bounds.max))
+  return found.length > 0 ? found : checkRounding(goal, candidates, limits, { roundTo: spec.roundTo, together })
 }
 
 interface Goal {
@@ -58,9 +63,15 @@ function limitsOf({ pieces, least }: Removable, { min, max }: PruningSpec['layer
   return { most, fewest: Math.min(most, Math.round(min * pieces)) }
 }
 
-function checkOne({ pointer, sparsity, what }: Goal, { name, pieces }: Removable, { fewest, most }: Limits): Finding[] {
+function checkOne(
+  { pointer, sparsity, what }: Goal,
+  { name, pieces, least }: Removable,
+  { fewest, most }: Limits,
+  max: number,
+): Finding[] {
   const count = Math.round(sparsity * pieces)
-  if (count > most)
+  // A ceiling as high as the sparsity is met, but for rounding.
+  if (count > most && (sparsity > max || count > pieces - least))
     return [
       outOfRange(
         pointer,
@@ -98,9 +109,27 @@ function checkTogether({ pointer, sparsity, what }: Goal, all: readonly Removabl
   return count === 0 ? [nothing({ pointer, sparsity, what }, total)] : []
 }
 
+function checkBounds({ sparsity }: Goal, { min, max }: PruningSpec['layerSparsity']): Finding[] {
+  const found: Finding[] = []
+  if (max < sparsity)
+    found.push(outOfRange('/pruning/layerSparsity/max', `is below the sparsity of the schedule, ${sparsity}`))
+  if (min > sparsity)
+    found.push(outOfRange('/pruning/layerSparsity/min', `is above the sparsity of the schedule, ${sparsity}`))
+  return found
+}
+
 /** Counts are rounded, and then what is kept to a multiple of `roundTo`: something has to go somewhere. */
-function checkRounding(goal: Goal, all: readonly Removable[], limits: readonly Limits[], roundTo: number): Finding[] {
-  const counts = all.map(({ pieces }, index) => Math.min(limits[index]?.most ?? 0, Math.round(goal.sparsity * pieces)))
+function checkRounding(
+  goal: Goal,
+  all: readonly Removable[],
+  limits: readonly Limits[],
+  { roundTo, together }: { readonly roundTo: number; readonly together: boolean },
+): Finding[] {
+  // Ranked together, the whole sum may fall on one.
+  const total = Math.round(goal.sparsity * sum(all.map(({ pieces }) => pieces)))
+  const counts = all.map(({ pieces }, index) =>
+    Math.min(limits[index]?.most ?? 0, together ? total : Math.round(goal.sparsity * pieces)),
+  )
   if (counts.every((count) => count === 0)) return [nothing(goal, Math.max(...all.map(({ pieces }) => pieces)))]
   const isRemoved = ({ pieces }: Removable, index: number) =>
     Math.ceil((pieces - (counts[index] ?? 0)) / roundTo) * roundTo < pieces

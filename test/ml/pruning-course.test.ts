@@ -147,6 +147,32 @@ describe('exchange of weights', () => {
 })
 
 describe('rewinding', () => {
+  it('goes back to the step that is named, in the course of a training', async () => {
+    // Nothing is trained after the update at the last step but one step at next to no rate.
+    const schedule = { kind: 'one-shot', finalSparsity: 0.5, beginStep: 29 }
+    for (const toStep of [6, 9]) {
+      const optimizer = {
+        kind: 'sgd',
+        learningRate: 0.1,
+        schedule: { kind: 'piecewise', pieces: [{ beginStep: 29, fraction: 1e-9 }] },
+      }
+      const { valuesOf } = await finished({
+        optimizer,
+        steps: 30,
+        epochs: undefined,
+        pruning: { schedule, rewind: { toStep } },
+      })
+      const then = (await run({ steps: toStep, epochs: undefined, optimizer: { kind: 'sgd', learningRate: 0.1 } }))
+        .recorded
+      const { tensors } = decodeSafetensors(then.artifacts.get('weights.safetensors') ?? new Uint8Array())
+      const kept = [...valuesOf('dense-2/kernel')].flatMap((weight, i) =>
+        weight === 0 ? [] : [Math.abs(weight - (tensors['dense-2/kernel']?.values[i] ?? Number.NaN))],
+      )
+      expect(kept.length).toBe(128)
+      expect(Math.max(...kept)).toBeLessThan(1e-6)
+    }
+  })
+
   it('takes what is left back to what it was', async () => {
     const schedule = { kind: 'iterative', finalSparsity: 0.5, rounds: 1, beginStep: 29, stepsPerRound: 1 }
     const start = await run({ steps: 1, epochs: undefined, optimizer: { kind: 'sgd', learningRate: 1e-12 } })

@@ -106,6 +106,16 @@ describe('the verdicts on a masked network', () => {
     for (const removed of [477, 483]) expect(judgePruning(pieces(0.5, removed)).length).toBe(4)
   })
 
+  it('tell nothing of units that erk shares out by their weights', () => {
+    const shared = (kind: 'neuron' | 'element'): Figures => {
+      const figures = pieces(0.5, 240)
+      const granularity = kind === 'element' ? { kind } : { kind, pooling: 'l2' as const, coupled: false }
+      return { ...figures, pruning: { ...figures.pruning, distribution: 'erk', granularity } }
+    }
+    expect(judgePruning(shared('neuron')).join()).not.toMatch(/Asked were/)
+    expect(judgePruning(shared('element')).join()).toMatch(/Asked were/)
+  })
+
   it('name the layers that nothing is left of', () => {
     const layers = [layer('one', 1), layer('two', 0.999), layer('three', 1)]
     expect(judgePruning({ ...masked, layers })[2]).toBe(

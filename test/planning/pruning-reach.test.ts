@@ -102,6 +102,26 @@ describe('what would remove nothing, or more than was asked, is refused', () => 
       /roundTo: keeps all units/,
     ],
     [
+      'multiples in scope global that no share of the whole breaks',
+      { ...unit, roundTo: 16, scope: 'global', ...oneShot(0.1) },
+      /roundTo: keeps all units/,
+    ],
+    [
+      'a ceiling below the sparsity that erk spreads over weights',
+      { distribution: 'erk', layerSparsity: { max: 0.5 }, ...oneShot(0.9) },
+      /leaves at most 1306 of 2612 weights .* nearest is 0.5/,
+    ],
+    [
+      'a ceiling below the sparsity that erk spreads over units',
+      { ...unit, distribution: 'erk', layerSparsity: { max: 0.5 }, ...oneShot(0.9) },
+      /layerSparsity\/max: is below the sparsity of the schedule, 0.9/,
+    ],
+    [
+      'a floor above the sparsity that er spreads over units',
+      { ...unit, distribution: 'er', layerSparsity: { min: 0.9 }, ...oneShot(0.1) },
+      /layerSparsity\/min: is above the sparsity of the schedule, 0.1/,
+    ],
+    [
       'multiples that round up to all',
       { ...unit, include: ['b'], roundTo: 16, ...oneShot(0.1) },
       /roundTo: keeps all units/,
@@ -140,6 +160,11 @@ describe('what can be reached is taken', () => {
     ['half a unit', { ...unit, include: ['b'], ...oneShot(0.025) }],
     ['a ceiling as high as the sparsity', { layerSparsity: { max: 0.5 }, include: ['c'], ...oneShot(0.5) }],
     ['a ceiling of some layers', { scope: 'global', layerSparsity: { max: 0.9 }, ...oneShot(0.8) }],
+    [
+      'a ceiling that rounding would break',
+      { layerSparsity: { max: 0.5 }, include: ['a'], ...block(112, 3), ...oneShot(0.5) },
+    ],
+    ['multiples that a share of the whole breaks', { ...unit, roundTo: 16, scope: 'global', ...oneShot(0.2) }],
     ['a floor below the sparsity', { layerSparsity: { min: 0.4 }, ...oneShot(0.5) }],
     ['nothing, on purpose', { ...oneShot(0) }],
     ['what a distribution makes of it', { ...unit, distribution: 'erk', ...oneShot(0.9) }],
