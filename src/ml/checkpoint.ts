@@ -1,12 +1,12 @@
 import type { EnginePins } from '../contracts/engine-pins.js'
-import { decodeSafetensors, encodeSafetensors, type StoredTensors } from '../formats/safetensors.js'
+import { encodeSafetensors, type StoredTensors } from '../formats/safetensors.js'
+import { invalidCheckpoint, readCheckpointFile } from './checkpoint-file.js'
 import type { Shaped } from './optimizers/optimizer.js'
 import type { Rebuilt } from './rebuild.js'
 import type { Running } from './running.js'
-import { TrainingFailure } from './training-failure.js'
+import type { TrainingFailure } from './training-failure.js'
 
-const FORMAT = 'espalier-checkpoint'
-const VERSION = '4'
+const KIND = { format: 'espalier-checkpoint', version: '4', what: 'the checkpoint' }
 
 /** All that a run needs to go on as if nothing had happened; data and batches follow from spec, seed and step. */
 export interface Checkpoint {
@@ -50,8 +50,8 @@ export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {
       ...good.map((one, place) => prefixed(goodPrefix(place), one.state)),
     ),
     {
-      format: FORMAT,
-      version: VERSION,
+      format: KIND.format,
+      version: KIND.version,
       step: String(step),
       pins: JSON.stringify(pins),
       running: JSON.stringify(running),
@@ -67,10 +67,8 @@ export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {
  * @throws CHECKPOINT_INVALID
  */
 export function decodeCheckpoint(bytes: Uint8Array, expectedOf: (rebuilt: Rebuilt | null) => Shaped): Checkpoint {
-  const { tensors: all, metadata } = readContainer(bytes)
+  const { tensors: all, metadata } = readCheckpointFile(bytes, KIND)
   const tensors = Object.fromEntries(Object.entries(all).filter(([name]) => !name.startsWith('@')))
-  if (metadata.format !== FORMAT || metadata.version !== VERSION)
-    throw invalid(`format '${metadata.format}' version '${metadata.version}' is not ${FORMAT} ${VERSION}`)
   const rebuilt = readRebuilt(metadata.rebuilt, part(all, MASKED), part(all, COMPACTED))
   const expected = expectedOf(rebuilt)
   const names = Object.keys(expected)
@@ -124,14 +122,6 @@ function readRebuilt(
   }
 }
 
-function readContainer(bytes: Uint8Array): ReturnType<typeof decodeSafetensors> {
-  try {
-    return decodeSafetensors(bytes)
-  } catch (error) {
-    throw invalid(error instanceof Error ? error.message : String(error))
-  }
-}
-
 function invalid(reason: string): TrainingFailure {
-  return new TrainingFailure('CHECKPOINT_INVALID', `the checkpoint cannot be used: ${reason}`, null)
+  return invalidCheckpoint(KIND, reason)
 }

@@ -1,10 +1,10 @@
 import type { EnginePins } from '../../contracts/engine-pins.js'
-import { decodeSafetensors, encodeSafetensors } from '../../formats/safetensors.js'
-import { TrainingFailure } from '../training-failure.js'
+import { encodeSafetensors } from '../../formats/safetensors.js'
+import { invalidCheckpoint, readCheckpointFile } from '../checkpoint-file.js'
+import type { TrainingFailure } from '../training-failure.js'
 import type { Measurement } from './measurements.js'
 
-const FORMAT = 'espalier-scan'
-const VERSION = '1'
+const KIND = { format: 'espalier-scan', version: '1', what: 'the checkpoint of the scan' }
 
 /** What a scan has measured so far; the weights are those it began with. */
 export interface ScanCheckpoint {
@@ -16,7 +16,10 @@ export interface ScanCheckpoint {
 
 export function encodeScan({ pins, weightsSha256, done }: ScanCheckpoint): Uint8Array {
   const [stored, measured] = [JSON.stringify(pins), JSON.stringify(done)]
-  return encodeSafetensors({}, { format: FORMAT, version: VERSION, weightsSha256, pins: stored, done: measured })
+  return encodeSafetensors(
+    {},
+    { format: KIND.format, version: KIND.version, weightsSha256, pins: stored, done: measured },
+  )
 }
 
 /**
@@ -24,10 +27,8 @@ export function encodeScan({ pins, weightsSha256, done }: ScanCheckpoint): Uint8
  * @throws TrainingFailure CHECKPOINT_INVALID
  */
 export function decodeScan(bytes: Uint8Array, expected: { step: number; weightsSha256: string }): ScanCheckpoint {
-  const { metadata } = readContainer(bytes)
-  const { format, version, weightsSha256 = '' } = metadata
-  if (format !== FORMAT || version !== VERSION)
-    throw invalid(`format '${format}' version '${version}' is not ${FORMAT} ${VERSION}`)
+  const { metadata } = readCheckpointFile(bytes, KIND)
+  const { weightsSha256 = '' } = metadata
   if (weightsSha256 !== expected.weightsSha256) throw invalid('it is of a network with other weights')
   try {
     // Written by encodeScan of the same version.
@@ -40,14 +41,6 @@ export function decodeScan(bytes: Uint8Array, expected: { step: number; weightsS
   }
 }
 
-function readContainer(bytes: Uint8Array): ReturnType<typeof decodeSafetensors> {
-  try {
-    return decodeSafetensors(bytes)
-  } catch (error) {
-    throw invalid(error instanceof Error ? error.message : String(error))
-  }
-}
-
 function invalid(reason: string): TrainingFailure {
-  return new TrainingFailure('CHECKPOINT_INVALID', `the checkpoint of the scan cannot be used: ${reason}`, null)
+  return invalidCheckpoint(KIND, reason)
 }
